@@ -1,0 +1,49 @@
+# Two commands: `make book` ends with the rendered book, `make test` with the tests passed. Each sets up what it needs.
+PYTHON ?= python3.11
+BIN := .venv/bin
+PROFILE ?= quick
+SNAKEMAKE := $(BIN)/snakemake --cores all --rerun-incomplete --nolock --keep-going --quiet progress host --config
+
+.PHONY: book paper page test lint benchmark lock clean
+
+book: .venv/.complete
+	$(SNAKEMAKE) profile=$(PROFILE) -- book
+	@echo "The book is there: _build/html/index.html"
+
+# The full protocol: trains and scores what is missing or out of date, then makes the book of it.
+paper: .venv/.complete
+	$(SNAKEMAKE) profile=paper -- scores
+	$(MAKE) book PROFILE=paper
+
+# One page with other parameters beside the book's: make page PAGE=learned_lambda ARGS="-p sigma 30"
+page: .venv/.complete
+	$(if $(PAGE),,$(error say which page: make page PAGE=learned_lambda))
+	$(SNAKEMAKE) profile=$(PROFILE) -- _build/source/notebooks/$(PAGE).ipynb
+	$(BIN)/python -m anisodiff.pages compare $(PAGE) $(ARGS)
+
+test: .venv/.complete lint
+	$(BIN)/python -m pytest
+
+lint: .venv/.complete
+	$(BIN)/ruff check .
+	$(BIN)/nbstripout --verify --keep-id notebooks/*.ipynb
+
+benchmark: .venv/.complete
+	$(BIN)/python -m pytest tests/benchmarks --override-ini addopts=
+
+# Needs uv; torch stays out, for the reader chooses its build. environment.yml follows: the tests say how.
+lock:
+	uv pip compile pyproject.toml --all-extras --python-version 3.11 --generate-hashes --quiet \
+		--custom-compile-command 'make lock' --no-emit-package torch --no-emit-package setuptools \
+		--output-file requirements.txt
+
+clean:
+	rm -rf _build .snakemake
+
+.venv/.complete: requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 setuptools
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip check
+	touch $@
