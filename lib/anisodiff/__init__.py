@@ -1,0 +1,12 @@
+"""Learned diffusion for image restoration: the library behind the executable study."""
+
+from importlib.metadata import version
+
+__version__ = version("anisodiff")
+
+
+def load(name, degradation="gaussian", level=25, **options):
+    """A trained model by name, ready to restore; see :func:`anisodiff.models.load`."""
+    from . import models  # late: `import anisodiff` alone costs no second of torch
+
+    return models.load(name, degradation, level, **options)

@@ -1,0 +1,1 @@
+"""What restores an image without being a diffusivity of the study's own scheme."""

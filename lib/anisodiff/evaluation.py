@@ -1,0 +1,124 @@
+"""The protocol: degrade, restore, clip, score; one tidy row for each image and metric."""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from . import experiments, images, metrics, models, provenance, training, tuning, weights
+from .degradations import degradation, seeded
+
+COLUMNS = ["model", "degradation", "level", "collection", "image", "crop", "seed", "metric", "value"]
+
+
+def evaluate(
+    restorer, kind: str, level: float, collection: str, crop: int | None = 256, seed: int = 0, limit: int | None = None
+) -> pd.DataFrame:
+    """Scores of a model (a Restorer or an Oracle) on a collection, a row for each image and metric.
+
+    Each image's centred square of ``crop`` pixels (all of it for None) is degraded from ``seed``, restored, clipped to
+    0..255 and scored. Beside the metrics stand the lambda (and steps) that a learned lambda or an oracle chose for the
+    image, and for the model ``input`` the edginess of the degraded and of the clean image.
+    """
+    how, rows = degradation(kind, level), []
+    for image in images.load(collection)[:limit]:
+        clean = np.ascontiguousarray(images.centre_crop(image.pixels, crop) if crop else image.pixels)
+        degraded = how(clean, seeded(seed, collection, image.name, how))
+        extra = {}
+        if isinstance(restorer, tuning.Oracle):
+            lambda_, steps, tau = restorer.choose(degraded, clean, how)
+            restored, extra = restorer.restore(degraded, lambda_, steps, tau), {"lambda": lambda_, "steps": steps}
+        else:
+            restored = restorer.restore(degraded)
+            if restorer.lambda_ is not None:
+                extra = {"lambda": restorer.lambda_}
+        if restorer.name == "input":
+            extra = {"edginess": metrics.edginess(degraded), "edginess-clean": metrics.edginess(clean)}
+        values = {name: measure(np.clip(restored, 0, 255), clean) for name, measure in metrics.METRICS.items()} | extra
+        given = (restorer.name, kind, level, collection, image.name, crop or 0, seed)
+        rows += [(*given, metric, value) for metric, value in values.items()]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def scores_path(collection: str, model: str, kind: str) -> Path:
+    """Where the recorded scores of a model are; their provenance is beside them, as JSON."""
+    return provenance.ROOT / "data/scores" / collection.replace("/", "-") / f"{model}-{kind}.csv"
+
+
+def recipe(model: str, kind: str) -> dict:
+    """What determines recorded scores: the protocol, and the content of the weights behind every level."""
+    base = model.replace("-oracle-lambda", "").replace("-oracle", "")  # an oracle starts from the tuned classic
+    made = {}
+    for level in experiments.levels(model, kind):
+        header = weights.header(experiments.Experiment(base, kind, level).weights) or {}
+        made[f"{level:g}"] = header.get("sha256", "none")[:12]
+    return {"protocol": experiments.study()["protocol"], "weights": made}
+
+
+def record(model: str, kind: str) -> None:
+    """Score a model of the study at all its levels by the study's protocol and write the table with its provenance."""
+    protocol, tables = experiments.study()["protocol"], []
+    provenance.used.clear()
+    start = time.monotonic()
+    for level in tqdm(experiments.levels(model, kind), desc=f"{model} {kind}", unit="level"):
+        if model in tuning.ORACLES:
+            restorer = tuning.ORACLES[model]
+        elif experiments.Experiment(model, kind, level).settings:
+            restorer = training.fitted(model, kind, level, "paper")
+        else:
+            restorer = models.load(model, kind, level)
+        tables.append(evaluate(restorer, kind, level, protocol["collection"], protocol["crop"], protocol["seed"]))
+    path = scores_path(protocol["collection"], model, kind)
+    write_scores(path, pd.concat(tables), {"recipe": recipe(model, kind), "seconds": round(time.monotonic() - start)})
+
+
+def write_scores(path: Path, table: pd.DataFrame, facts: dict) -> None:
+    """Write a tidy table of scores and, beside it as JSON, the facts with what was read and the stamp of this run."""
+    facts = facts | {"used": dict(provenance.used)} | provenance.stamp()
+    provenance.write_atomically(
+        path.with_suffix(".json"), (json.dumps(facts, indent=1, sort_keys=True) + "\n").encode()
+    )
+    provenance.write_atomically(path, table.to_csv(index=False, float_format="%.4f", lineterminator="\n").encode())
+
+
+def is_recorded(model: str, kind: str) -> bool:
+    """Whether the recorded scores were made by what the study says now."""
+    path = scores_path(experiments.study()["protocol"]["collection"], model, kind)
+    try:
+        return path.is_file() and json.loads(path.with_suffix(".json").read_text())["recipe"] == recipe(model, kind)
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def read_scores(collection: str, model: str, kind: str) -> pd.DataFrame:
+    """The recorded scores of a model; FileNotFoundError says which there are."""
+    path = scores_path(collection, model, kind)
+    if not path.is_file():
+        there = sorted(other.stem for other in path.parent.glob("*.csv"))
+        raise FileNotFoundError(
+            f"no scores of {model} for {kind} on {collection}; there are: {', '.join(there) or 'none'}"
+        )
+    provenance.note(path)
+    return pd.read_csv(path, dtype={"image": str})
+
+
+def mean_interval(values, draws: int = 2000) -> tuple[float, float, float]:
+    """Mean and its 95 % interval by bootstrap over the images (percentiles, a fixed seed)."""
+    values = np.asarray(values, float)
+    picked = np.random.default_rng(0).integers(len(values), size=(draws, len(values)))
+    low, high = np.percentile(values[picked].mean(1), (2.5, 97.5))
+    return float(values.mean()), float(low), float(high)
+
+
+def paired_interval(first: pd.DataFrame, second: pd.DataFrame) -> tuple[float, float, float]:
+    """Mean difference first - second with its 95 % interval, paired image by image; both of one metric and level."""
+    keys = ["degradation", "level", "collection", "image", "crop", "seed", "metric"]
+    both = first.merge(second, on=keys, suffixes=("_first", "_second"), validate="one_to_one")
+    if not len(both) == len(first) == len(second):
+        raise ValueError(
+            f"the tables score different images: {len(first)} and {len(second)} rows, {len(both)} in common"
+        )
+    return mean_interval(both.value_first - both.value_second)

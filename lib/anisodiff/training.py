@@ -1,0 +1,148 @@
+"""One loop that trains every model: Adam, one learning-rate cycle, the best state by held-out training images kept."""
+
+import time
+from dataclasses import asdict
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import mse_loss
+from tqdm import tqdm
+
+from . import images, models, provenance, tuning, weights
+from .degradations import degradation
+from .experiments import Experiment
+
+
+class TrainingFailed(RuntimeError):
+    """The loss is no longer a number; the message says when, and what to try."""
+
+
+def fitted(model: str, kind: str, level: float, profile: str = "quick", seed: int = 0) -> models.Restorer:
+    """A model for exactly this degradation and level: the shipped weights, else some made now on a profile's budget."""
+    shipped = Experiment(model, kind, level, "paper", seed)
+    experiment = shipped if is_current(shipped) else shipped.in_profile(profile)
+    fit(experiment)
+    return models.open_weights(experiment)
+
+
+def is_current(experiment: Experiment) -> bool:
+    """Whether the weights on disk were made by just this experiment."""
+    header = weights.header(experiment.weights)
+    return header is not None and header["digest"] == experiment.digest
+
+
+def fit(experiment: Experiment) -> None:
+    """Tune or train a model and write its weights; nothing to do where they are there and current.
+
+    A training that was interrupted goes on from its last checkpoint. Raises ValueError for a model without weights, and
+    TrainingFailed when the loss is not finite.
+    """
+    if not experiment.settings:
+        raise ValueError(f"{experiment.model} has nothing to fit")
+    if is_current(experiment):
+        return
+    start = time.monotonic()
+    module, facts = (tuning.tune if "tune" in experiment.settings else train)(experiment)
+    header = {"digest": experiment.digest, "experiment": asdict(experiment), "settings": experiment.settings}
+    facts = {"seconds": round(time.monotonic() - start, 1)} | facts  # a resumed training counts its own
+    weights.write(experiment.weights, module, header | facts | provenance.stamp())
+
+
+def train(experiment: Experiment) -> tuple[nn.Module, dict]:
+    """Minimise the mean squared error over random degraded crops; the module and what there is to say of it."""
+    settings = experiment.settings["train"]
+    kind = degradation(experiment.degradation, experiment.level)
+    collection = images.load(experiment.settings["collection"])
+    held_out = collection[::10]
+    collection = [image for image in collection if image not in held_out]
+    drawn = np.random.default_rng([experiment.seed, 1])
+    validation = _batch(held_out, kind, settings["crop"], settings["validation"], drawn)
+
+    torch.manual_seed(experiment.seed)
+    arguments = _arguments(experiment)
+    module = models.MODELS[experiment.model].build(**arguments)
+    optimiser = torch.optim.Adam(module.parameters(), settings["rate"])
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings["rate"], settings["steps"])
+    done = {"step": 0, "best": -np.inf, "state": None, "curve": [], "seconds": 0.0}
+
+    checkpoint = provenance.ROOT / "_build/checkpoints" / f"{experiment.name.replace('/', '-')}-{experiment.digest}.pt"
+    if checkpoint.is_file():
+        saved = torch.load(checkpoint, weights_only=False)  # our own file: the optimiser's state beside tensors
+        module.load_state_dict(saved["module"])
+        optimiser.load_state_dict(saved["optimiser"])
+        schedule.load_state_dict(saved["schedule"])
+        done = saved["done"]
+
+    else:  # the untrained model is the one to beat
+        _keep_if_best(module, 0, None, validation, done)
+
+    bar = tqdm(total=settings["steps"], initial=done["step"], desc=experiment.name, unit="step", mininterval=1)
+    start = time.monotonic() - done["seconds"]
+    for step in range(done["step"], settings["steps"]):
+        clean, degraded = _batch(
+            collection, kind, settings["crop"], settings["batch"], np.random.default_rng([experiment.seed, 2, step])
+        )
+        loss = mse_loss(module.train()(degraded), clean)
+        if not torch.isfinite(loss):
+            raise TrainingFailed(
+                f"{experiment.name}: the loss is {loss.item()} at step {step}; "
+                f"try a learning rate below {settings['rate']:g}"
+            )
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(module.parameters(), settings.get("clip", 1e4))
+        optimiser.step()
+        schedule.step()
+        bar.update()
+        if (step + 1) % settings["every"] == 0 or step + 1 == settings["steps"]:
+            score = _keep_if_best(module, step + 1, loss.item(), validation, done)
+            done |= {"step": step + 1, "seconds": time.monotonic() - start}
+            bar.set_postfix_str(f"loss {loss.item():.1f}, validation {score:.2f} dB")
+            checkpoint.parent.mkdir(parents=True, exist_ok=True)
+            state = {"module": module, "optimiser": optimiser, "schedule": schedule}
+            torch.save({name: part.state_dict() for name, part in state.items()} | {"done": done}, checkpoint)
+    bar.close()
+
+    module.load_state_dict(done["state"])
+    module.load_state_dict(weights.stored(module))  # what is kept, in half precision, is what is scored
+    facts = {
+        "build": arguments,
+        "validation_psnr": done["best"],
+        "validation_psnr_stored": _score(module, *validation),
+        "curve": done["curve"],
+        "seconds": round(done["seconds"], 1),
+    }
+    checkpoint.unlink(missing_ok=True)
+    return module, facts
+
+
+def _arguments(experiment: Experiment) -> dict:
+    """What builds the untrained model: its own fixed arguments, and the scheme of the tuned model it is like."""
+    entry = models.MODELS[experiment.model]
+    if entry.like is None:
+        return entry.fixed
+    tuned = fitted(entry.like, experiment.degradation, experiment.level, experiment.profile, experiment.seed)
+    return tuned.header["build"] | entry.fixed
+
+
+def _batch(collection, kind, side, count, generator) -> tuple[torch.Tensor, torch.Tensor]:
+    clean = images.random_crops(collection, side, count, generator)
+    degraded = np.stack([kind(crop, generator) for crop in clean])
+    return torch.from_numpy(clean)[:, None], torch.from_numpy(degraded)[:, None]
+
+
+def _keep_if_best(module: nn.Module, step: int, loss: float | None, validation, done: dict) -> float:
+    score = _score(module, *validation)
+    done["curve"].append([step, loss and round(loss, 2), round(score, 4)])
+    if score > done["best"]:
+        done["best"], done["state"] = score, {name: value.clone() for name, value in module.state_dict().items()}
+    return score
+
+
+def _score(module: nn.Module, clean: torch.Tensor, degraded: torch.Tensor) -> float:
+    """Mean PSNR of the clipped restorations."""
+    with torch.inference_mode():
+        restored = module.eval()(degraded).clamp(0, 255)
+    error = (restored - clean).square().mean((1, 2, 3), dtype=torch.float64)
+    return float((10 * torch.log10(255**2 / error)).mean())
