@@ -72,7 +72,7 @@ class SaltPepper(_Degradation):
 class Blur(_Degradation):
     """Convolution with a Gaussian of variance v, reflecting boundary; the level is v in squared pixels."""
 
-    name, symbol, unit = "blur", "v", "variance of the kernel, squared pixels"
+    name, symbol, unit = "blur", "v", "variance of the kernel, pixels²"
     formula = r"y = G_v * x"
     levels, highest = (1, 2.25, 4, 9, 16), 400
 

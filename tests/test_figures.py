@@ -1,0 +1,117 @@
+"""Figures: two colourings of one drawing, both readable, and nothing left open."""
+
+import base64
+import io
+import re
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from anisodiff import figures
+
+
+@pytest.fixture(autouse=True)
+def style():
+    with mpl.rc_context(), plt.ioff():
+        figures.use_style()
+        yield
+    plt.close("all")
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What `show` hands to the notebook."""
+    calls = []
+    monkeypatch.setattr(figures, "display", lambda data, **options: calls.append((data, options)))
+    return calls
+
+
+@pytest.fixture
+def table():
+    generator = np.random.default_rng(0)
+    rows = [
+        (model, level, image, 30 - level / 5 + gain + image / 4 + generator.normal(0, 0.01))
+        for model, gain in (("tuned", 0), ("learned", 0.5))
+        for level in (5, 25, 50)
+        for image in range(6)
+    ]
+    return pd.DataFrame(rows, columns=["model", "level", "image", "value"])
+
+
+def pictures(data):
+    for name, content in re.findall(r'class="only-(light|dark) figure"[^>]*base64,([^"]+)"', data["text/html"]):
+        yield name, np.asarray(Image.open(io.BytesIO(base64.b64decode(content))).convert("RGBA")).astype(int)
+
+
+def contrast(first, second):
+    def luminance(colour):
+        rgb = np.array(to_rgb(colour))
+        return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
+
+    dim, bright = sorted((luminance(first), luminance(second)))
+    return (bright + 0.05) / (dim + 0.05)
+
+
+def test_two_versions_of_one_size_and_the_figure_closed(shown, table):
+    fig = figures.curves(table).figure
+    figures.show(fig, "curves", "Scores against <level>")
+    [(data, options)] = shown
+    versions = dict(pictures(data))
+    assert versions["light"].shape == versions["dark"].shape
+    assert not np.array_equal(versions["light"], versions["dark"])
+    assert (versions["light"][0, 0] == 255).all() and versions["dark"][0, 0, 3] == 0
+    assert options["metadata"] == {"figure": "curves"}
+    assert data["text/html"].count('alt="Scores against &lt;level&gt;"') == 2
+    assert not plt.get_fignums()
+
+
+def test_every_ink_is_readable_on_both_pages(table):
+    fig = figures.curves(table, direct=False).figure
+    fig.draw_without_rendering()
+    for paper in (figures.PAPER, figures.DARK[figures.PAPER]):
+        if paper != figures.PAPER:
+            figures.recolour(fig)
+        texts = [text for text in fig.findobj(mpl.text.Text) if text.get_text()]
+        assert len(texts) > 8
+        for text in texts:
+            assert contrast(text.get_color(), paper) >= 4.5, text
+        for line in fig.axes[0].lines:
+            assert contrast(line.get_color(), paper) >= 3
+            assert contrast(line.get_markerfacecolor(), paper) >= 3
+
+
+def test_the_cycle_is_readable_on_both_pages():
+    for light in figures.CYCLE:
+        assert contrast(light, figures.PAPER) >= 3
+        assert contrast(figures.DARK[light], figures.DARK[figures.PAPER]) >= 3
+
+
+def test_gray_images_are_kept(shown):
+    image = np.linspace(0, 255, 64 * 48).reshape(48, 64)
+    grid = figures.images([[image, None], [image, image]], ["a", "b"], ["c", "d"], [["", ""], ["1", "2"]])
+    figures.show(grid, "grid")
+    versions = dict(pictures(shown[0][0]))
+    opaque = versions["dark"][..., 3] == 255
+    middle = opaque & (np.abs(versions["light"][..., 0] - 128) < 60)
+    assert middle.mean() > 0.2
+    assert np.abs(versions["light"] - versions["dark"])[middle][:, :3].mean() < 3
+
+
+def test_differences_are_paired(table):
+    ax = figures.curves(table, baseline="tuned", names={"tuned": "tuned", "learned": "learned"})
+    line = ax.lines[-1]
+    np.testing.assert_allclose(line.get_ydata(), 0.5, atol=0.05)
+    assert line.get_color() == figures.CYCLE[1]  # the second name's, as in a figure of both
+    assert [text.get_text() for text in ax.texts] == ["learned"]
+
+
+def test_heat_map_marks_its_optimum():
+    table = pd.DataFrame([[1.0, 2], [3, 9], [4, 5]], index=pd.Index([1, 2, 3], name="steps"), columns=[10, 20])
+    ax = figures.heat_map(table, near=1, digits=1)
+    assert ax.texts[0].get_text() == "9.0"
+    np.testing.assert_allclose(ax.lines[-1].get_xydata(), [[1.5, 1.5]])

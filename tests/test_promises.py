@@ -1,0 +1,286 @@
+"""What every diffusivity promises, whatever it has learned: one suite, passed by each member of the family."""
+
+import importlib
+import pkgutil
+import warnings
+from math import pi
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from anisodiff import diffusivities
+from anisodiff.diffusion import STABLE, Diffusion, UnstableStep, divergence, explicit_step, gradient, on_edges
+from anisodiff.diffusivities.classic import Constant, PeronaMalik
+from anisodiff.diffusivities.learned_lambda import LearnedLambda
+
+
+def learned_lambda(option):
+    """As if trained: the last layer random too, so that lambda (some tens of gray levels) depends on the image."""
+    torch.manual_seed(option)
+    diffusivity = LearnedLambda(option, start=30)
+    nn.init.normal_(diffusivity.network.unit.weight, std=3)
+    return diffusivity.eval()
+
+
+MAKERS = {
+    "perona-malik-1": lambda: PeronaMalik(20, option=1),
+    "perona-malik-2": lambda: PeronaMalik(20, option=2),
+    "learned-lambda-1": lambda: learned_lambda(1),
+    "learned-lambda-2": lambda: learned_lambda(2),
+    "constant": lambda: Constant(0.7),
+}
+SEES_DIRECTIONS = {"learned-lambda-1", "learned-lambda-2"}  # their network's filters are not symmetric
+SHAPES = [(1, 1), (1, 2), (1, 17), (16, 1), (2, 2), (7, 12), (33, 20)]
+
+every = pytest.mark.parametrize("name", MAKERS)
+fused = pytest.mark.parametrize("name", [name for name in MAKERS if hasattr(MAKERS[name](), "fast")])
+
+
+def noise(*shape, seed=0, dtype=torch.float64):
+    """A batch of images of uniform noise on 0..255, the hardest there is for a principle."""
+    return torch.from_numpy(np.random.default_rng(seed).uniform(0, 255, shape)).to(dtype)
+
+
+def longest(name, steps=10, dtype=torch.float64):
+    """A diffusion at the largest step size for which the guarantees hold."""
+    diffusivity = MAKERS[name]().to(dtype)
+    return Diffusion(diffusivity, steps, STABLE / diffusivity.bound)
+
+
+def states(diffusion, f):
+    with torch.inference_mode():
+        return torch.stack(diffusion.trajectory(f))
+
+
+def test_every_diffusivity_of_the_library_is_held_to_its_promises():
+    modules = [
+        importlib.import_module(f"{diffusivities.__name__}.{m.name}")
+        for m in pkgutil.iter_modules(diffusivities.__path__)
+    ]
+    declared = {
+        thing
+        for module in modules
+        for thing in vars(module).values()
+        if isinstance(thing, type) and thing.__module__ == module.__name__ and "forward" in vars(thing)
+        if hasattr(thing, "bound") or "bound" in thing.__init__.__code__.co_names
+    }
+    assert declared == {type(make()) for make in MAKERS.values()}
+
+
+@every
+def test_g_stays_within_zero_and_its_bound(name):
+    diffusivity, f = MAKERS[name]().double(), 10 * noise(2, 1, 20, 21)
+    if hasattr(diffusivity, "prepare"):
+        diffusivity.prepare(f)
+    for g in on_edges(diffusivity(f)):
+        assert g.min() >= 0
+        assert g.max() <= diffusivity.bound
+
+
+@every
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_mean_is_kept_and_no_new_extremes_appear(name, shape):
+    f = noise(2, 1, *shape)
+    seen = states(longest(name), f)
+    assert seen.shape == (11, 2, 1, *shape)
+    torch.testing.assert_close(seen.mean((-2, -1)), f.mean((-2, -1)).expand(11, 2, 1), rtol=1e-13, atol=0)
+    highest, lowest = seen.amax((-2, -1)), seen.amin((-2, -1))
+    assert (highest.diff(dim=0) <= 1e-12).all()
+    assert (lowest.diff(dim=0) >= -1e-12).all()
+
+
+@every
+def test_the_diffusion_diffuses(name):
+    assert states(longest(name), noise(1, 1, 20, 20))[-1].var() < 0.98 * noise(1, 1, 20, 20).var()
+
+
+@every
+@pytest.mark.parametrize("value", [0.0, 12.34, 255.0])
+def test_a_constant_image_stays(name, value):
+    f = torch.full((1, 1, 9, 14), value)
+    assert torch.equal(longest(name, dtype=torch.float32)(f), f)
+    assert torch.equal(longest(name)(f.double()), f.double())
+
+
+def potential(diffusivity, u):
+    """The sum over the edges of the integral of ``g(d) d``: the energy whose gradient flow the diffusion is."""
+    d = torch.cat([d.flatten() for d in gradient(u)])
+    if isinstance(diffusivity, Constant):
+        return (diffusivity.bound * d**2 / 2).sum()
+    squared = diffusivity.lambda_.double().detach() ** 2
+    density = 1 - torch.exp(-(d**2) / squared) if diffusivity.option == 1 else torch.log1p(d**2 / squared)
+    return (squared / 2 * density).sum()
+
+
+@every
+def test_energies_do_not_grow(name):
+    diffusion = longest(name, steps=30)
+    seen = states(diffusion, noise(1, 1, 24, 31))
+    squares = seen.square().sum((1, 2, 3, 4))
+    energies = torch.stack([potential(diffusion.diffusivity, u) for u in seen])
+    assert (squares.diff() < 0).all()
+    assert (energies.diff() < 0).all()
+
+
+@every
+def test_the_diffusion_descends_the_gradient_of_its_energy(name):
+    diffusivity, u = MAKERS[name]().double(), noise(1, 1, 8, 9).requires_grad_()
+    if hasattr(diffusivity, "prepare"):
+        diffusivity.prepare(u.detach())
+    (slope,) = torch.autograd.grad(potential(diffusivity, u), u)
+    with torch.no_grad():
+        change = explicit_step(u, diffusivity(u), 1.0) - u
+    torch.testing.assert_close(change, -slope, rtol=1e-9, atol=1e-9)
+
+
+@every
+def test_autograd_equals_finite_differences(name):
+    diffusion = longest(name, steps=3).eval()
+    assert torch.autograd.gradcheck(diffusion, noise(1, 1, 5, 4).requires_grad_(), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("option", [1, 2])
+def test_the_gradient_for_lambda_equals_finite_differences(option):
+    def restored(z):
+        diffusion = Diffusion(PeronaMalik(20, option), 3, 0.2)
+        diffusion.diffusivity.lambda_ = z
+        return diffusion(noise(2, 1, 5, 4))
+
+    assert torch.autograd.gradcheck(restored, torch.full((2, 1, 1, 1), 40.0, dtype=torch.float64, requires_grad=True))
+
+
+TURNS = {
+    "flip x": lambda u: u.flip(-1),
+    "flip y": lambda u: u.flip(-2),
+    "transpose": lambda u: u.mT,
+    "quarter turn": lambda u: u.rot90(1, (-2, -1)),
+}
+
+
+@pytest.mark.parametrize("turn", TURNS.values(), ids=TURNS)
+@pytest.mark.parametrize("name", sorted(MAKERS.keys() - SEES_DIRECTIONS))
+def test_flips_and_transposes_commute(name, turn):
+    f, diffusion = noise(1, 1, 12, 19), longest(name)
+    torch.testing.assert_close(diffusion(turn(f)), turn(diffusion(f)), rtol=0, atol=1e-10)
+
+
+def test_divergence_is_the_negative_adjoint_of_the_gradient():
+    for rows, columns in SHAPES:
+        u, x, y = noise(rows, columns), noise(rows, columns - 1, seed=1), noise(rows - 1, columns, seed=2)
+        du_x, du_y = gradient(u)
+        paired = (du_x * x).sum() + (du_y * y).sum()
+        torch.testing.assert_close(paired, -(u * divergence(x, y)).sum(), rtol=1e-12, atol=1e-8)
+
+
+def mode(side, k=1):
+    """A cosine of ``k`` half waves along both axes, on ``side`` by ``side`` pixels: an eigenvector of the scheme."""
+    wave = torch.cos(pi * k * (torch.arange(side, dtype=torch.float64) + 0.5) / side)
+    return torch.outer(wave, wave)[None, None]
+
+
+def order(errors):
+    """Observed orders from errors with a step that halves each time."""
+    return np.log2(np.array(errors[:-1]) / np.array(errors[1:]))
+
+
+def test_a_cosine_decays_by_the_discrete_eigenvalue():
+    eigenvalue = -8 * np.sin(pi * 3 / (2 * 16)) ** 2
+    decayed = Diffusion(Constant(1), 7, 0.2)(mode(16, 3))
+    torch.testing.assert_close(decayed, (1 + 0.2 * eigenvalue) ** 7 * mode(16, 3), rtol=0, atol=1e-13)
+
+
+def test_first_order_in_the_step_size():
+    eigenvalue, time = -8 * np.sin(pi / (2 * 16)) ** 2, 8.0
+    exact = np.exp(eigenvalue * time) * mode(16)
+    errors = [(Diffusion(Constant(1), n, time / n)(mode(16)) - exact).abs().max().item() for n in (32, 64, 128, 256)]
+    assert order(errors) == pytest.approx(1, abs=0.03)
+
+
+def test_second_order_in_the_pixel_size():
+    time = 0.05  # on the unit square, where a pixel is 1 / side wide
+    errors = []
+    for side in (8, 16, 32):
+        steps = round(time * side**2 / 0.2)
+        exact = np.exp(-2 * pi**2 * time) * mode(side)
+        errors.append((Diffusion(Constant(1), steps, time * side**2 / steps)(mode(side)) - exact).abs().max().item())
+    assert order(errors) == pytest.approx(2, abs=0.1)
+
+
+@fused
+@pytest.mark.parametrize("shape", [*SHAPES, (64, 130)])
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("steps", [0, 1, 10, 11])
+def test_the_fused_form_equals_the_eager_one(name, shape, batch, steps):
+    diffusion, f = longest(name, steps, torch.float32), noise(batch, 1, *shape, dtype=torch.float32)
+    given = f.clone()
+    with torch.inference_mode():
+        fast, eager = diffusion(f), diffusion.trajectory(f)[-1]
+    assert torch.equal(f, given), "the input was written to"
+    torch.testing.assert_close(fast, eager, rtol=0, atol=1e-5 * 255)
+
+
+@fused
+def test_the_fused_form_takes_views_and_extreme_lambdas(name):
+    f = noise(2, 1, 40, 30, dtype=torch.float32)
+    diffusion = longest(name, dtype=torch.float32)
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            diffusion(f[..., ::2, 3:].mT), diffusion(f[..., ::2, 3:].mT.contiguous()), rtol=0, atol=0
+        )
+        for lambda_ in (1e-3, 0.3, 1e4):
+            extreme = Diffusion(PeronaMalik(lambda_, diffusion.diffusivity.option), 10, 0.25)
+            torch.testing.assert_close(extreme(f), extreme.trajectory(f)[-1], rtol=0, atol=1e-5 * 255)
+
+
+@every
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])  # for some the fused form and the eager one
+def test_an_image_is_restored_alike_alone_and_in_a_batch(name, dtype):
+    diffusion, f = longest(name, dtype=dtype).eval(), noise(3, 1, 14, 15, dtype=dtype)
+    f[1] *= 0.2  # the images differ, so that a lambda taken from the wrong one shows
+    with torch.inference_mode():
+        together, alone = diffusion(f), torch.cat([diffusion(image[None]) for image in f])
+    torch.testing.assert_close(together, alone, rtol=0, atol=255 * 1e-6)
+
+
+def test_a_step_beyond_the_bound_is_warned_of_and_indeed_breaks_the_principle():
+    with pytest.warns(UnstableStep, match=r"time step 0\.6: with g up to 0\.5 it must be at most 0\.5 "):
+        diffusion = Diffusion(Constant(0.5), 1, 0.6)
+    board = 255.0 * (torch.arange(8)[:, None] + torch.arange(8)).remainder(2)[None, None]
+    assert diffusion(board).max() > 255
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Diffusion(Constant(0.5), 1, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (torch.zeros(1, 3, 4, 4), r"\(1, 3, 4, 4\)"),
+        (torch.zeros(4, 4), r"\(4, 4\)"),
+        (torch.zeros(1, 1, 0, 4), r"\(1, 1, 0, 4\)"),
+        (torch.zeros(1, 1, 4, 4, dtype=torch.uint8), "uint8"),
+        (torch.tensor([[[[1.0, torch.nan, torch.inf]]]]), "2 values that are NaN or infinite"),
+    ],
+)
+def test_a_bad_batch_is_named(bad, said):
+    with pytest.raises(ValueError, match=said):
+        Diffusion(PeronaMalik(), 1, 0.2)(bad)
+
+
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        (lambda: Diffusion(Constant(1), -1), "-1"),
+        (lambda: Diffusion(Constant(1), 2.5), r"2\.5"),
+        (lambda: Diffusion(Constant(1), 1, 0), "tau must be above 0, got 0"),
+        (lambda: PeronaMalik(0), "lambda must be above 0, got 0"),
+        (lambda: PeronaMalik(float("nan")), "nan"),
+        (lambda: PeronaMalik(10, option=3), "got 3"),
+        (lambda: Constant(-1), "got -1"),
+    ],
+)
+def test_a_bad_argument_is_named(build, said):
+    with pytest.raises(ValueError, match=said):
+        build()
