@@ -61,7 +61,7 @@ class Experiment:
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that change with anything that should make the weights anew."""
-        recipe = json.dumps(asdict(self) | {"settings": self.settings}, sort_keys=True)
+        recipe = json.dumps(asdict(self) | {"level": float(self.level), "settings": self.settings}, sort_keys=True)
         return hashlib.sha256(recipe.encode()).hexdigest()[:12]
 
     @property

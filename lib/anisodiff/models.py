@@ -139,7 +139,9 @@ def open_weights(experiment: experiments.Experiment) -> Restorer:
 
 
 def _check_range(pixels):
-    largest = float(np.abs(pixels).max())
+    largest = max(abs(float(pixels.max())), abs(float(pixels.min())))
+    if not np.isfinite(largest):
+        raise ValueError(f"the image holds {np.count_nonzero(~np.isfinite(pixels))} values that are NaN or infinite")
     if pixels.dtype.kind == "f" and 0 < largest <= 1:
         raise ValueError(f"the image's largest value is {largest:g}: it seems to be on 0..1; multiply it by 255")
     if largest > 5000:
