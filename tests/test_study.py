@@ -54,8 +54,10 @@ def test_no_oracle_loses_to_what_it_knows_better(kind):
     keys = ["level", "image"]
     ladder = ("perona-malik", "perona-malik-oracle-lambda", "perona-malik-oracle")
     tuned, one, both = (scores(model, kind).set_index(keys).value for model in ladder)
-    assert (one - tuned).min() > -0.001  # the tuned lambda itself need not be on the oracle's grid
-    assert (both - one).min() > -0.02
+    # the searches go from coarse to fine, so that they miss an image's best by a little
+    assert (one - tuned).min() > -0.001
+    assert (both - one).min() > -0.05
+    assert (both - one).groupby("level").mean().min() > -1e-9
 
 
 @pytest.mark.skipif(not images.available(COLLECTION), reason="needs the validation images of BSDS500")

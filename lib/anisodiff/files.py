@@ -1,7 +1,7 @@
 """Image files in and out with their range kept: what was 16 bits stays 16 bits, what was floats stays floats.
 
 =====================  ====================================================================================
-PNG, JPEG, TIFF        8 bits a channel are 0..255 as they are; 16 bits (TIFF, gray PNG) are divided by 257
+PNG, JPEG, TIFF        8 bits a channel are 0..255 as they are; 16 bits (PNG, TIFF) are divided by 257
 TIFF of floats, .npy   taken to be on 0..255 already; neither clipped nor rounded, in or out
 =====================  ====================================================================================
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import tifffile
 from PIL import Image, ImageOps
@@ -102,7 +103,8 @@ def _read_pillow(path: Path) -> Picture:
             raise ValueError(f"it holds {image.n_frames} images")
         wide = image.mode.startswith("I;16")
         if not wide and any(";16" in str(tile) for tile in image.tile):  # Pillow would drop the lower 8 bits
-            raise ValueError("16 bits with colour or transparency are read from TIFF alone, plain or deflated")
+            samples = imagecodecs.png_decode(path.read_bytes())
+            return _from_file(samples, samples.shape[-1] in (2, 4), None)
         profile = image.info.get("icc_profile")
         upright = ImageOps.exif_transpose(image)
         if upright.has_transparency_data:
@@ -122,11 +124,10 @@ def _writer(form: str, **options):
             raise ValueError(f"{form} holds 1 or 3 channels, not {picture.pixels.shape[2]}: write .npy")
         if form == "JPEG" and picture.alpha is not None:
             raise ValueError("JPEG holds no transparency: write PNG or TIFF")
-        wide = picture.kind == np.uint16 and form == "PNG"
-        if wide and not (gray and picture.alpha is None):
-            raise ValueError("16 bits with colour or transparency are written as TIFF alone")
-        samples = _for_file(picture, np.uint16 if wide else np.uint8)
-        Image.fromarray(samples).save(buffer, form, icc_profile=picture.profile, **options)
+        if picture.kind == np.uint16 and form == "PNG":  # which Pillow writes for gray alone
+            buffer.write(imagecodecs.png_encode(np.ascontiguousarray(_for_file(picture, np.uint16))))
+        else:
+            Image.fromarray(_for_file(picture, np.uint8)).save(buffer, form, icc_profile=picture.profile, **options)
 
     return write
 
@@ -137,8 +138,7 @@ def _read_tiff(path: Path) -> Picture:
         if len(file.pages) > 1:
             raise ValueError(f"it holds {len(file.pages)} images")
         colours = {tifffile.PHOTOMETRIC.MINISBLACK: 1, tifffile.PHOTOMETRIC.RGB: 3}.get(page.photometric)
-        # LZW and the like (no codec in tifffile itself), palettes and the rest: Pillow has them, at 8 bits
-        if colours is None or page.compression not in (tifffile.COMPRESSION.NONE, *_DEFLATE):
+        if colours is None:  # palettes and the rest: Pillow has them, at 8 bits
             return _read_pillow(path)
         extra = page.samplesperpixel - colours
         if extra not in (0, 1) or page.extrasamples == (tifffile.EXTRASAMPLE.ASSOCALPHA,):
@@ -152,9 +152,6 @@ def _read_tiff(path: Path) -> Picture:
             raise ValueError(f"{samples.dtype} of shape {samples.shape} is not supported")
         profile = page.tags.valueof(34675)
     return _from_file(samples, extra == 1, profile)
-
-
-_DEFLATE = (tifffile.COMPRESSION.ADOBE_DEFLATE, tifffile.COMPRESSION.DEFLATE)
 
 
 def _write_tiff(buffer: BytesIO, picture: Picture) -> None:

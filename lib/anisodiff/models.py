@@ -1,5 +1,6 @@
 """The one list of models, and how to load one that is ready to restore."""
 
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -8,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import experiments, weights
+from . import experiments, provenance, weights
 from .degradations import DEGRADATIONS
 from .denoisers.released import ReleasedPeronaMalik
 from .diffusion import Diffusion
@@ -126,8 +127,10 @@ def load(name: str, degradation: str = "gaussian", level: float = 25, seed: int 
 
 def levels_with_weights(name: str, degradation: str, seed: int = 0) -> list[float]:
     """The levels of a degradation for which a model's shipped weights are on disk."""
-    asked = experiments.levels(name, degradation)
-    return [at for at in asked if experiments.Experiment(name, degradation, at, seed=seed).weights.is_file()]
+    ending = f"-seed-{seed}" if seed else ""
+    there = (provenance.ROOT / "data/weights" / name).glob("*.safetensors")
+    found = (re.fullmatch(rf"{degradation}-([\d.e+-]+?){ending}", path.stem) for path in there)
+    return sorted(float(match[1]) for match in found if match)
 
 
 def open_weights(experiment: experiments.Experiment) -> Restorer:

@@ -1,7 +1,8 @@
-"""All steps of a classic diffusion in one compiled loop: the fast form of ``classic.PeronaMalik``.
+"""All steps of a classic diffusion in one compiled sweep: the fast form of ``classic.PeronaMalik``.
 
-Each flux is computed once, a row at a time, so that an image streams through the cache once a step and two images
-(the current and the next) are all the memory it takes. Equal to the eager form to rounding (a test says so).
+The steps follow each other down the image as a wave: as soon as step ``s`` has changed row ``i``, step ``s + 1``
+changes row ``i - 1``, in place. Each flux is computed once, and the rows on the way stay in the cache, so that the
+image passes through memory once for all steps. Equal to the eager form to rounding (a test says so).
 """
 
 import numba
@@ -44,37 +45,33 @@ def _flux_rational(low, high, scale, flux):
 
 
 @_jit
-def _step(u, after, scale, tau, exponential):
+def _sweep(u, scale, tau, exponential, steps):
     rows, columns = u.shape
     across = np.zeros(columns + 1, np.float32)  # fluxes within the row; none through either end
-    above = np.zeros(columns, np.float32)
+    above = np.zeros((steps, columns), np.float32)  # fluxes into the row of each step from the row over it
     below = np.zeros(columns, np.float32)
-    for i in range(rows):
-        row = u[i]
-        if exponential:
-            _flux_exponential(row[:-1], row[1:], scale, across[1:-1])
-        else:
-            _flux_rational(row[:-1], row[1:], scale, across[1:-1])
-        if i == rows - 1:
-            below[:] = 0
-        elif exponential:
-            _flux_exponential(row, u[i + 1], scale, below)
-        else:
-            _flux_rational(row, u[i + 1], scale, below)
-        for j in range(columns):
-            after[i, j] = row[j] + tau * (across[j + 1] - across[j] + below[j] - above[j])
-        above, below = below, above
+    for front in range(rows + steps - 1):
+        for step in range(max(0, front - rows + 1), min(steps, front + 1)):
+            i = front - step
+            row, into = u[i], above[step]
+            if exponential:
+                _flux_exponential(row[:-1], row[1:], scale, across[1:-1])
+            else:
+                _flux_rational(row[:-1], row[1:], scale, across[1:-1])
+            if i == rows - 1:
+                below[:] = 0
+            elif exponential:
+                _flux_exponential(row, u[i + 1], scale, below)
+            else:
+                _flux_rational(row, u[i + 1], scale, below)
+            for j in range(columns):
+                row[j] += tau * (across[j + 1] - across[j] + below[j] - into[j])
+                into[j] = below[j]
 
 
 def diffuse(u: torch.Tensor, lambdas: np.ndarray, option: int, steps: int, tau: float) -> torch.Tensor:
     """``steps`` explicit steps on each image of a (B, 1, H, W) float32 batch, with one lambda an image."""
-    result = torch.empty_like(u, memory_format=torch.contiguous_format)
-    scratch = np.empty(u.shape[-2:], np.float32)
-    for image, target, lambda_ in zip(u.detach().numpy(), result.numpy(), lambdas, strict=True):
-        # the last step must land in the target, so the first one starts in whichever buffer makes the count come out
-        current, following = (target[0], scratch) if steps % 2 == 0 else (scratch, target[0])
-        current[:] = image[0]
-        for _ in range(steps):
-            _step(current, following, np.float32(1 / lambda_**2), np.float32(tau), option == 1)
-            current, following = following, current
+    result = u.detach().clone(memory_format=torch.contiguous_format)
+    for image, lambda_ in zip(result.numpy(), lambdas, strict=True):
+        _sweep(image[0], np.float32(1 / lambda_**2), np.float32(tau), option == 1, steps)
     return result
