@@ -13,6 +13,7 @@ import anisodiff
 from anisodiff import evaluation, experiments, images, metrics, models, provenance, training, weights
 from anisodiff.degradations import DEGRADATIONS, Blur, Gaussian, Inpainting, Poisson, SaltPepper, degradation, seeded
 from anisodiff.diffusion import Diffusion
+from anisodiff.diffusivities import learned_lambda
 from anisodiff.diffusivities.classic import PeronaMalik
 from anisodiff.experiments import Experiment
 
@@ -583,3 +584,16 @@ def test_paired_intervals_want_the_same_images():
 def test_missing_scores_are_named(elsewhere):
     with pytest.raises(FileNotFoundError, match="no scores of bm3d for gaussian on bsd68; there are: none"):
         evaluation.read_scores("bsd68", "bm3d", "gaussian")
+
+
+# Large images
+
+
+def test_lambda_of_a_large_image_is_read_in_tiles(monkeypatch):
+    network = learned_lambda.LambdaNetwork(30).eval()
+    torch.nn.init.normal_(network.unit.weight)
+    tile = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (2, 1, 32, 32)).astype(np.float32))
+    monkeypatch.setattr(learned_lambda, "TILE", 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(network(tile.repeat(1, 1, 2, 3)), network(tile))
+        assert network(tile[..., :31, :17]).shape == network(tile.repeat(1, 1, 2, 1)[..., :33, :]).shape == (2, 1, 1, 1)

@@ -6,6 +6,8 @@ from ..diffusion import gradient
 from .classic import perona_malik
 from .fused import diffuse
 
+TILE = 1024  # pixels a side; whole photographs of a camera would take a kilobyte of memory a pixel
+
 
 class LambdaNetwork(nn.Module):
     """A degraded batch (B, 1, H, W) on 0..255 to one ``lambda = 1 + z^2`` an image, (B, 1, 1, 1), above 1 gray level.
@@ -13,7 +15,8 @@ class LambdaNetwork(nn.Module):
     Two 3x3 convolutions (32, 64 filters), four residual blocks of two separable convolutions (16, 32, 64, 128
     filters, each halving the image), one separable convolution (1024), the mean over the image, one unit: 206,065
     parameters.
-    ``start`` is the lambda that an untrained network gives to every image.
+    ``start`` is the lambda that an untrained network gives to every image. The mean over an image of more than TILE
+    pixels a side is that over its tiles.
     Source: Valdivia Ortega et al. 2024, section 3.1 and Table 3; the layout follows the released checkpoints' shapes.
     """
 
@@ -27,11 +30,17 @@ class LambdaNetwork(nn.Module):
         nn.init.constant_(self.unit.bias, max(start - 1, 0.01) ** 0.5)
 
     def forward(self, f: Tensor) -> Tensor:
+        mean = f.new_zeros(len(f), self.unit.in_features)
+        for band in f.tensor_split(-(-f.shape[2] // TILE), 2):
+            for tile in band.tensor_split(-(-f.shape[3] // TILE), 3):
+                mean = mean + self._features(tile).mean((2, 3)) * (tile[0].numel() / f[0].numel())
+        return (1 + self.unit(mean) ** 2)[:, :, None, None]
+
+    def _features(self, f: Tensor) -> Tensor:
         features = self.stem(f / 255)
         for block in self.blocks:
             features = block(features)
-        z = self.unit(self.head(features).mean((2, 3)))
-        return (1 + z**2)[:, :, None, None]
+        return self.head(features)
 
 
 class LearnedLambda(nn.Module):
