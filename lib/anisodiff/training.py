@@ -54,8 +54,7 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
     settings = experiment.settings["train"]
     kind = degradation(experiment.degradation, experiment.level)
     collection = images.load(experiment.settings["collection"])
-    held_out = collection[::10]
-    collection = [image for image in collection if image not in held_out]
+    held_out, collection = collection[::10], [image for at, image in enumerate(collection) if at % 10]
     drawn = np.random.default_rng([experiment.seed, 1])
     validation = _batch(held_out, kind, settings["crop"], settings["validation"], drawn)
 
