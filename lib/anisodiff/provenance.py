@@ -11,6 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
+RESULTS = (":(exclude)data/weights", ":(exclude)data/scores")  # what runs write is no change of the code
+
 used: dict[str, str] = {}
 """What this process has read: path below ROOT, or name of a collection, to the first digits of its SHA-256."""
 
@@ -33,7 +35,7 @@ def stamp() -> dict:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _git("rev-parse", "--short=12", "HEAD") or "unknown",
-        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".", *RESULTS)),
         "device": _device(torch),
         "versions": {name: version(name) for name in ("anisodiff", "torch", "numpy", "scikit-image")}
         | {"python": platform.python_version()},
