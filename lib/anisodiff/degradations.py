@@ -17,9 +17,7 @@ from scipy.ndimage import gaussian_filter
 class _Degradation:
     level: float
     name: ClassVar[str]
-    symbol: ClassVar[str]  # of the level, in TeX
     unit: ClassVar[str]
-    formula: ClassVar[str]
     levels: ClassVar[tuple[float, ...]]  # those of the study's curves
     highest: ClassVar[float]
 
@@ -34,8 +32,7 @@ class _Degradation:
 class Gaussian(_Degradation):
     """``y = x + sigma n``, ``n ~ N(0, 1)``; the level is the standard deviation sigma in gray levels."""
 
-    name, symbol, unit = "gaussian", r"\sigma", "standard deviation, gray levels"
-    formula = r"y = x + \sigma n,\ n \sim N(0, 1)"
+    name, unit = "gaussian", "standard deviation, gray levels"
     levels, highest = (5, 10, 15, 20, 25, 35, 50), 255
 
     def __call__(self, clean, generator):
@@ -46,8 +43,7 @@ class Gaussian(_Degradation):
 class Poisson(_Degradation):
     """``y = gain Poisson(x / gain)``, of variance ``gain x``; the level is the gain in gray levels a count."""
 
-    name, symbol, unit = "poisson", r"\gamma", "gain, gray levels per count"
-    formula = r"y = \gamma\, \mathrm{Poisson}(x / \gamma)"
+    name, unit = "poisson", "gain, gray levels per count"
     levels, highest = (0.5, 1, 2.5, 5.5, 10, 20), 255
 
     def __call__(self, clean, generator):
@@ -58,8 +54,7 @@ class Poisson(_Degradation):
 class SaltPepper(_Degradation):
     """Each pixel is replaced with probability p, by 0 or by 255 with equal chance; the level is p."""
 
-    name, symbol, unit = "salt-pepper", "p", "fraction of replaced pixels"
-    formula = r"y = x, \text{ but } 0 \text{ or } 255 \text{ with probability } p"
+    name, unit = "salt-pepper", "fraction of replaced pixels"
     levels, highest = (0.05, 0.1, 0.2, 0.35, 0.5), 1
 
     def __call__(self, clean, generator):
@@ -72,8 +67,7 @@ class SaltPepper(_Degradation):
 class Blur(_Degradation):
     """Convolution with a Gaussian of variance v, reflecting boundary; the level is v in squared pixels."""
 
-    name, symbol, unit = "blur", "v", "variance of the kernel, pixels²"
-    formula = r"y = G_v * x"
+    name, unit = "blur", "variance of the kernel, pixels²"
     levels, highest = (1, 2.25, 4, 9, 16), 400
 
     def __call__(self, clean, generator):
@@ -87,8 +81,7 @@ class Inpainting(_Degradation):
     Its height is uniform between the least that lets the width fit and the image's, its place uniform.
     """
 
-    name, symbol, unit = "inpainting", "a", "fraction of the area erased"
-    formula = r"y = x \text{ outside one rectangle of area } a,\ 0 \text{ inside}"
+    name, unit = "inpainting", "fraction of the area erased"
     levels, highest = (0.05, 0.1, 0.2, 0.35, 0.5), 1
 
     def __call__(self, clean, generator):
