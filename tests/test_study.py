@@ -56,7 +56,7 @@ def test_no_oracle_loses_to_what_it_knows_better(kind):
     tuned, one, both = (scores(model, kind).set_index(keys).value for model in ladder)
     # the searches go from coarse to fine, so that they miss an image's best by a little
     assert (one - tuned).min() > -0.001
-    assert (both - one).min() > -0.05
+    assert (both - one).min() > -0.03
     assert (both - one).groupby("level").mean().min() > -1e-9
 
 

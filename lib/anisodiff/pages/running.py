@@ -58,6 +58,9 @@ def run(name: str, output: Path, parameters: dict[str, Any], root: Path = ROOT, 
                 "  the same command runs it again"
             ) from error
         page.metadata.pop("papermill", None)  # paths of this machine
+        for cell in page.cells:
+            if "injected-parameters" in cell.metadata.get("tags", []):
+                cell.metadata.tags.append("remove-input")  # the provenance lists what the page was run with
         nbformat.write(page, working)
         output.parent.mkdir(parents=True, exist_ok=True)
         os.replace(working, output)
