@@ -1,4 +1,5 @@
-"""What the literature has printed: the tables of ``data/published.yml``, each number by its key."""
+"""What the literature has printed: the tables of ``data/published.yml``, each number by its key, and its findings in
+words of ``data/claims.yml``, each with a verdict that is computed."""
 
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import yaml
 from .provenance import ROOT
 
 PUBLISHED = ROOT / "data/published.yml"
+CLAIMS = ROOT / "data/claims.yml"
 
 
 class UnknownNumber(LookupError):
@@ -39,6 +41,34 @@ def tables(file: Path = PUBLISHED) -> dict:
             if len(cells) != len(table["columns"]) or widths - {len(table["metrics"])}:
                 raise ValueError(f"{file.name}: row {row!r} of {name!r} does not fit the table's columns and metrics")
     return tables
+
+
+def findings(file: Path = CLAIMS) -> dict:
+    """The claims of claims.yml by name; ValueError names one that is not of the format."""
+    claims = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    for name, claim in claims.items():
+        missing = {"says", "source", "page", "number"} - set(claim)
+        if missing or len({"above", "below"} & set(claim)) != 1:
+            raise ValueError(
+                f"{file.name}: claim {name!r} needs says, source, page, number, and one of above and below"
+            )
+    return claims
+
+
+def verdict(name: str, interval: tuple[float, float, float]) -> str:
+    """``reproduced``, ``not reproduced`` or ``undecided``: a claim against mean, low and high of its number.
+
+    Raises UnknownNumber for a claim that is not in claims.yml, ValueError where the interval is not one.
+    """
+    claim = _pick(findings(), name, "claim", CLAIMS.name)
+    mean, low, high = interval
+    if not low <= mean <= high:
+        raise ValueError(f"claim {name!r}: low <= mean <= high does not hold for {low}, {mean}, {high}")
+    if "below" in claim:
+        low, high, bound = -high, -low, -claim["below"]
+    else:
+        bound = claim["above"]
+    return "reproduced" if low > bound else "not reproduced" if high <= bound else "undecided"
 
 
 def _pick(mapping: dict, key: str, kind: str, where: str):

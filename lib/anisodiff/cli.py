@@ -98,11 +98,11 @@ def _evaluate(asked) -> int:
 def _models(asked) -> int:
     from . import models
 
-    width = max(map(len, models.MODELS))
+    width = max(map(len, models.names()))
     print(f"{'name':{width}}  parameters   PSNR  summary, and the levels that there are weights for")
-    for name, entry in models.MODELS.items():
+    for name in models.names():
         parameters, score, made = _facts(name)
-        print(f"{name:{width}}  {parameters:>10}  {score:>5}  {entry.summary}")
+        print(f"{name:{width}}  {parameters:>10}  {score:>5}  {models.entry(name).summary}")
         for kind, levels in made.items():
             print(f"{'':{width + 21}}{kind} {' '.join(f'{level:g}' for level in levels)}")
     print(

@@ -20,8 +20,8 @@ def evaluate(
     """Scores of a model (a Restorer or an Oracle) on a collection, a row for each image and metric.
 
     Each image's centred square of ``crop`` pixels (all of it for None) is degraded from ``seed``, restored, clipped to
-    0..255 and scored. Beside the metrics stand the lambda (and steps) that a learned lambda or an oracle chose for the
-    image, and for the model ``input`` the edginess of the degraded and of the clean image.
+    0..255 and scored. Beside the metrics stand what a network or an oracle chose for the image (lambda, steps, share of
+    the time), and for the model ``input`` the edginess of the degraded and of the clean image.
     """
     how, rows = degradation(kind, level), []
     for image in images.load(collection)[:limit]:
@@ -32,9 +32,9 @@ def evaluate(
             lambda_, steps, tau = restorer.choose(degraded, clean, how)
             restored, extra = restorer.restore(degraded, lambda_, steps, tau), {"lambda": lambda_, "steps": steps}
         else:
+            restorer.reveal(clean)
             restored = restorer.restore(degraded)
-            if restorer.lambda_ is not None:
-                extra = {"lambda": restorer.lambda_}
+            extra = restorer.chosen
         if restorer.name == "input":
             extra = {"edginess": metrics.edginess(degraded), "edginess-clean": metrics.edginess(clean)}
         values = {name: measure(np.clip(restored, 0, 255), clean) for name, measure in metrics.METRICS.items()} | extra

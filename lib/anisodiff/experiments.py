@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import yaml
 
+from . import weights
 from .degradations import DEGRADATIONS, degradation
 from .provenance import ROOT
 
@@ -27,9 +29,42 @@ def profile(name: str) -> dict:
     return study()["profiles"][name]
 
 
+def variation(name: str) -> tuple[str, dict]:
+    """A model's name as the one of ``study.yml`` that it varies, and how: ``p1-intervals-4`` is p1 with intervals 4.
+
+    ``vary`` lists what may vary, and the values that belong to the study; any other whole number makes a model as well.
+    Raises ValueError for a name unknown there.
+    """
+    listed = study()["models"]
+    if name in listed:
+        return name, {}
+    match = re.fullmatch(r"(.+)-([a-z]+)-(\d+)", name)
+    if match and match[2] in listed.get(match[1], {}).get("vary", {}):
+        return match[1], {match[2]: int(match[3])}
+    raise ValueError(f"unknown model {name!r}; there are: {', '.join(names())}")
+
+
+def names() -> list[str]:
+    """All models of the study, each followed by its variations."""
+    return [
+        name
+        for model, entry in study()["models"].items()
+        for name in (model, *(f"{model}-{key}-{value}" for key, of in entry.get("vary", {}).items() for value in of))
+    ]
+
+
+def entry(name: str) -> dict:
+    """The entry of a model in ``study.yml``, for a variation that of the model which it varies."""
+    return study()["models"][variation(name)[0]]
+
+
 @dataclass(frozen=True)
 class Experiment:
-    """One model made for one degradation at one level, on the budget of a profile, from a seed."""
+    """One model made for one degradation at one level, on the budget of a profile, from a seed.
+
+    A model may be made for all levels of a degradation at once (``levels: all`` among its settings), or for all
+    degradations (``degradations: all``): then experiments that differ in nothing else are the same one.
+    """
 
     model: str
     degradation: str
@@ -40,28 +75,56 @@ class Experiment:
     def __post_init__(self):
         profile(self.profile)
         degradation(self.degradation, self.level)
-        if self.model not in study()["models"]:
-            raise ValueError(f"unknown model {self.model!r}; there are: {', '.join(study()['models'])}")
+        variation(self.model)
 
     @property
     def name(self) -> str:
-        return f"{self.model}/{self.degradation}-{self.level:g}" + (f"-seed-{self.seed}" if self.seed else "")
+        made_for = ("all" if self.universal else self.degradation) + ("" if self.blind else f"-{self.level:g}")
+        return f"{self.model}/{made_for}" + (f"-seed-{self.seed}" if self.seed else "")
+
+    @property
+    def blind(self) -> bool:
+        """Whether one set of weights serves all levels."""
+        return self._asks("levels")
+
+    @property
+    def universal(self) -> bool:
+        """Whether one set of weights serves all degradations."""
+        return self._asks("degradations")
+
+    def _asks(self, what: str) -> bool:
+        return any(entry(self.model).get(kind, {}).get(what) == "all" for kind in ("tune", "train"))
 
     @property
     def settings(self) -> dict:
         """What makes the weights: the model's entry in ``study.yml``, cut down by the profile's budget."""
-        entry, budget = study()["models"][self.model], profile(self.profile)["budget"]
+        budget = profile(self.profile)["budget"]
         made = {
             kind: settings | {key: value for key, value in budget.items() if key in settings}
-            for kind, settings in entry.items()
+            for kind, settings in entry(self.model).items()
             if kind in ("tune", "train")
         }
+        if self.classifier:
+            made["classifier"] = (weights.header(self.classifier.weights) or {}).get("sha256", "none")[:12]
         return made | {"collection": profile(self.profile)["train"]} if made else {}
+
+    @property
+    def classifier(self) -> "Experiment | None":
+        """The classifier of borders that the model is trained with: the shipped one, else one on the same budget."""
+        name = entry(self.model).get("train", {}).get("classifier")
+        if name is None:
+            return None
+        shipped = replace(self, model=name, profile="paper", seed=0)
+        return shipped if shipped.weights.is_file() else shipped.in_profile(self.profile)
 
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that change with anything that should make the weights anew."""
-        recipe = json.dumps(asdict(self) | {"level": float(self.level), "settings": self.settings}, sort_keys=True)
+        made_for = {
+            "level": None if self.blind else float(self.level),
+            "degradation": None if self.universal else self.degradation,
+        }
+        recipe = json.dumps(asdict(self) | made_for | {"settings": self.settings}, sort_keys=True)
         return hashlib.sha256(recipe.encode()).hexdigest()[:12]
 
     @property
@@ -76,16 +139,16 @@ class Experiment:
 
 def levels(model: str, kind: str) -> list[float]:
     """The levels of a degradation that ``study.yml`` gives a model; empty where it has none."""
-    asked = study()["models"][model]["grid"].get(kind, [])
+    asked = entry(model)["grid"].get(kind, [])
     return list(DEGRADATIONS[kind].levels) if asked == "all" else list(asked)
 
 
 def grid(name: str = "paper") -> list[Experiment]:
-    """All experiments of the study whose model has weights to make."""
-    return [
+    """All experiments of the study whose model has weights to make, each once."""
+    asked = [
         Experiment(model, kind, level, name)
-        for model, entry in study()["models"].items()
-        if "tune" in entry or "train" in entry
-        for kind in entry["grid"]
+        for model in names()
+        for kind in entry(model)["grid"]
         for level in levels(model, kind)
     ]
+    return list({experiment.name: experiment for experiment in asked if experiment.settings}.values())

@@ -10,11 +10,14 @@ import torch
 from torch import nn
 
 from . import experiments, provenance, weights
+from .borders import BorderClassifier
 from .degradations import DEGRADATIONS
 from .denoisers.released import ReleasedPeronaMalik
 from .diffusion import Diffusion
+from .diffusivities.borders import BorderLambdas, BorderP1, Probability
 from .diffusivities.classic import PeronaMalik
 from .diffusivities.learned_lambda import LearnedLambda
+from .diffusivities.p1 import P1
 
 
 class UntrainedLevel(UserWarning):
@@ -35,25 +38,82 @@ def _perona_malik(option, lambda_, steps, tau):
     return Diffusion(PeronaMalik(lambda_, option), steps, tau)
 
 
-def _learned_lambda(option, lambda_, steps, tau):
-    return Diffusion(LearnedLambda(option, start=lambda_), steps, tau)
+def _learned_lambda(option, lambda_, steps, tau, time=False):
+    return Diffusion(LearnedLambda(option, lambda_, time), steps, tau)
 
+
+def _p1(intervals, steps, tau, nonnegative=False, context=True):
+    return Diffusion(P1(intervals, nonnegative, context), steps, tau)
+
+
+def _border_lambdas(source, classifier, option, lambda_, steps, tau):
+    return Diffusion(BorderLambdas(_probability(source, classifier), option, lambda_), steps, tau)
+
+
+def _border_p1(source, classifier, intervals, steps, tau):
+    return Diffusion(BorderP1(_probability(source, classifier), intervals), steps, tau)
+
+
+def _probability(source: str, classifier: str) -> Probability:
+    """From the path below ROOT of a border classifier's weights."""
+    tensors, header = weights.read(provenance.ROOT / classifier)
+    module = BorderClassifier(**header["build"])
+    module.load_state_dict(tensors)
+    return Probability(source, module.threshold, module.float().eval().requires_grad_(False))
+
+
+LONG = {"steps": 20, "tau": 0.25}  # where a network shares out the time
+TEN = {"steps": 10, "tau": 0.25}
 
 MODELS = {
     "input": Entry("the degraded image itself", nn.Identity),
-    "perona-malik": Entry("the classic, option 2, tuned", _perona_malik, {"option": 2}),
-    "perona-malik-option-1": Entry("the classic, option 1, tuned", _perona_malik, {"option": 1}),
+    "perona-malik": Entry("the classic, tuned", _perona_malik, {"option": 2}),
+    "perona-malik-blind": Entry("the classic, tuned for all levels at once", _perona_malik, {"option": 2}),
     "perona-malik-released": Entry("the released code's scheme at its defaults", ReleasedPeronaMalik),
-    "perona-malik-released-tuned": Entry(
-        "the released code's scheme, option 1, tuned", ReleasedPeronaMalik, {"option": 1}
+    "perona-malik-released-tuned": Entry("the released code's scheme, tuned", ReleasedPeronaMalik, {"option": 1}),
+    "learned-lambda": Entry("one lambda an image by a network", _learned_lambda, {"option": 2}, "perona-malik"),
+    "learned-lambda-blind": Entry(
+        "the same, one network for all levels", _learned_lambda, {"option": 2}, "perona-malik-blind"
     ),
-    "learned-lambda": Entry(
-        "one lambda an image by a network, option 2", _learned_lambda, {"option": 2}, "perona-malik"
+    "learned-lambda-blind-time": Entry(
+        "the same network gives the time too", _learned_lambda, {"option": 2, "lambda_": 25.0, "time": True} | LONG
     ),
-    "learned-lambda-option-1": Entry(
-        "one lambda an image by a network, option 1", _learned_lambda, {"option": 1}, "perona-malik-option-1"
-    ),
+    "p1": Entry("g by a P1 function a pixel, for all levels", _p1, {"intervals": 8} | TEN),
+    "p1-nonnegative": Entry("the same with g at least 0", _p1, {"intervals": 8, "nonnegative": True} | TEN),
+    "p1-pointwise": Entry("the same, seeing single pixels", _p1, {"intervals": 8, "context": False} | TEN),
+    "border-classifier": Entry("each pixel's probability of a border", BorderClassifier, {"threshold": 30}),
+    "border-classifier-universal": Entry("the same for any degradation", BorderClassifier, {"threshold": 30}),
+} | {
+    f"{name}-borders{suffix}": Entry(f"{summary}, mixed by {what}", build, fixed | {"source": source})
+    for name, summary, build, fixed in (
+        ("learned-lambda", "two lambdas an image and the time", _border_lambdas, {"option": 2, "lambda_": 25.0} | LONG),
+        ("p1", "two P1 functions a pixel", _border_p1, {"intervals": 8} | TEN),
+    )
+    for suffix, source, what in (
+        ("", "classifier", "the classifier of borders"),
+        ("-true", "true", "the clean image's borders (an oracle)"),
+        ("-half", "half", "halves"),
+    )
 }
+
+
+def names() -> list[str]:
+    """All models and their variations, in the order of ``study.yml``."""
+    return [name for name in experiments.names() if experiments.variation(name)[0] in MODELS]
+
+
+def entry(name: str) -> Entry:
+    """The model of a name or, for a variation, the one it varies with that argument; ValueError for an unknown name."""
+    try:
+        base, varied = experiments.variation(name)
+        listed = MODELS[base]
+    except (ValueError, KeyError):
+        raise ValueError(f"unknown model {name!r}; there are: {', '.join(names())}") from None
+    if not varied:
+        return listed
+    how = ", ".join(f"{key} {value}" for key, value in varied.items())
+    like = listed.like and listed.like + name.removeprefix(base)
+    return replace(listed, summary=f"{listed.summary}, {how}", fixed=listed.fixed | varied, like=like)
 
 
 @dataclass(frozen=True)
@@ -70,10 +130,14 @@ class Restorer:
         return sum(p.numel() for p in self.module.parameters()) or len(self.header.get("tuned", {}))
 
     @property
-    def lambda_(self) -> float | None:
-        """The lambda that a learned lambda chose for the image (or channel) restored last."""
-        chosen = getattr(getattr(self.module, "diffusivity", None), "lambda_", None)
-        return float(chosen) if "train" in self.header.get("settings", {}) and chosen is not None else None
+    def chosen(self) -> dict[str, float]:
+        """What a network chose for the image (or channel) restored last: its lambda, for instance."""
+        chosen = getattr(getattr(self.module, "diffusivity", None), "chosen", {})
+        return {name: float(value) for name, value in chosen.items()}
+
+    def reveal(self, clean: np.ndarray) -> None:
+        """Show the clean image, (H, W), to a model that is an oracle; no other looks at it."""
+        reveal(self.module, torch.from_numpy(clean)[None, None])
 
     def restore(self, degraded: np.ndarray) -> np.ndarray:
         """(H, W) or (H, W, C) numbers on 0..255 to float32 of the same shape, neither clipped nor rounded.
@@ -95,6 +159,13 @@ class Restorer:
         return restored[:, 0].permute(1, 2, 0).numpy().reshape(pixels.shape)
 
 
+def reveal(module: nn.Module, clean: torch.Tensor) -> None:
+    """Show a clean batch (B, 1, H, W) to a module that is an oracle, before the degraded one."""
+    probability = getattr(getattr(module, "diffusivity", None), "probability", None)
+    if probability is not None:
+        probability.reveal(clean)
+
+
 def load(name: str, degradation: str = "gaussian", level: float = 25, seed: int = 0) -> Restorer:
     """A model of the list with its shipped weights for a degradation and level, ready to restore.
 
@@ -102,11 +173,9 @@ def load(name: str, degradation: str = "gaussian", level: float = 25, seed: int 
     Raises ValueError for an unknown model, degradation or a level out of range, FileNotFoundError where the degradation
     has no weights at all, and OSError for damaged ones.
     """
-    if name not in MODELS:
-        raise ValueError(f"unknown model {name!r}; there are: {', '.join(MODELS)}")
-    wanted = experiments.Experiment(name, degradation, level, seed=seed)
+    build, wanted = entry(name).build, experiments.Experiment(name, degradation, level, seed=seed)
     if not wanted.settings:
-        return Restorer(name, MODELS[name].build().eval(), {})
+        return Restorer(name, build().eval(), {})
     made = levels_with_weights(name, degradation, seed)
     if not made:
         has = [kind for kind in DEGRADATIONS if levels_with_weights(name, kind, seed)]
@@ -115,7 +184,7 @@ def load(name: str, degradation: str = "gaussian", level: float = 25, seed: int 
             f"`anisodiff fit {name} --degradation {degradation} --level {level:g}` makes them"
         )
     nearest = min(made, key=lambda other: abs(np.log(other / level)))
-    if nearest != level:
+    if nearest != level and not (wanted.blind and made[0] <= level <= made[-1]):
         warnings.warn(
             f"{name} was not made for {degradation} at {level:g}, only at {', '.join(f'{at:g}' for at in made)}: "
             f"the weights for {nearest:g} are used",
@@ -126,7 +195,11 @@ def load(name: str, degradation: str = "gaussian", level: float = 25, seed: int 
 
 
 def levels_with_weights(name: str, degradation: str, seed: int = 0) -> list[float]:
-    """The levels of a degradation for which a model's shipped weights are on disk."""
+    """The levels of a degradation for which shipped weights are on disk: all of the study's for a blind model."""
+    levels = DEGRADATIONS[degradation].levels
+    blind = experiments.Experiment(name, degradation, levels[0], seed=seed)
+    if blind.blind:
+        return list(levels) if blind.weights.is_file() else []
     ending = f"-seed-{seed}" if seed else ""
     there = (provenance.ROOT / "data/weights" / name).glob("*.safetensors")
     found = (re.fullmatch(rf"{degradation}-([\d.e+-]+?){ending}", path.stem) for path in there)
@@ -136,7 +209,7 @@ def levels_with_weights(name: str, degradation: str, seed: int = 0) -> list[floa
 def open_weights(experiment: experiments.Experiment) -> Restorer:
     """The model of an experiment with the weights it has on disk."""
     tensors, header = weights.read(experiment.weights)
-    module = MODELS[experiment.model].build(**header["build"])
+    module = entry(experiment.model).build(**header["build"])
     module.load_state_dict(tensors)
     return Restorer(experiment.model, module.float().eval().requires_grad_(False), header)
 

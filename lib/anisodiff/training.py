@@ -1,4 +1,7 @@
-"""One loop that trains every model: Adam, one learning-rate cycle, the best state by held-out training images kept."""
+"""One loop that trains every model: Adam, one learning-rate cycle, the best state by held-out training images kept.
+
+What is minimised is the ``loss`` of the study's settings, or a module's own ``loss(degraded, clean)``.
+"""
 
 import time
 from dataclasses import asdict
@@ -10,7 +13,7 @@ from torch.nn.functional import mse_loss
 from tqdm import tqdm
 
 from . import images, models, provenance, tuning, weights
-from .degradations import degradation
+from .degradations import DEGRADATIONS, degradation
 from .experiments import Experiment
 
 
@@ -40,6 +43,8 @@ def fit(experiment: Experiment) -> None:
     """
     if not experiment.settings:
         raise ValueError(f"{experiment.model} has nothing to fit")
+    if experiment.classifier:
+        fit(experiment.classifier)
     if is_current(experiment):
         return
     start = time.monotonic()
@@ -50,17 +55,16 @@ def fit(experiment: Experiment) -> None:
 
 
 def train(experiment: Experiment) -> tuple[nn.Module, dict]:
-    """Minimise the mean squared error over random degraded crops; the module and what there is to say of it."""
+    """Minimise the loss over random degraded crops; the module and what there is to say of it."""
     settings = experiment.settings["train"]
-    kind = degradation(experiment.degradation, experiment.level)
     collection = images.load(experiment.settings["collection"])
     held_out, collection = collection[::10], [image for at, image in enumerate(collection) if at % 10]
     drawn = np.random.default_rng([experiment.seed, 1])
-    validation = _batch(held_out, kind, settings["crop"], settings["validation"], drawn)
+    validation = _batch(experiment, held_out, settings["validation"], drawn)
 
     torch.manual_seed(experiment.seed)
     arguments = _arguments(experiment)
-    module = models.MODELS[experiment.model].build(**arguments)
+    module = models.entry(experiment.model).build(**arguments).to(memory_format=torch.channels_last)  # a quarter faster
     optimiser = torch.optim.Adam(module.parameters(), settings["rate"])
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings["rate"], settings["steps"])
     done = {"step": 0, "best": -np.inf, "state": None, "curve": [], "seconds": 0.0}
@@ -79,10 +83,9 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
     bar = tqdm(total=settings["steps"], initial=done["step"], desc=experiment.name, unit="step", mininterval=1)
     start = time.monotonic() - done["seconds"]
     for step in range(done["step"], settings["steps"]):
-        clean, degraded = _batch(
-            collection, kind, settings["crop"], settings["batch"], np.random.default_rng([experiment.seed, 2, step])
-        )
-        loss = mse_loss(module.train()(degraded), clean)
+        generator = np.random.default_rng([experiment.seed, 2, step])
+        clean, degraded = _batch(experiment, collection, settings["batch"], generator)
+        loss = _loss(module.train(), clean, degraded, settings.get("loss", "mse"))
         if not torch.isfinite(loss):
             raise TrainingFailed(
                 f"{experiment.name}: the loss is {loss.item()} at step {step}; "
@@ -97,7 +100,7 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
         if (step + 1) % settings["every"] == 0 or step + 1 == settings["steps"]:
             score = _keep_if_best(module, step + 1, loss.item(), validation, done)
             done |= {"step": step + 1, "seconds": time.monotonic() - start}
-            bar.set_postfix_str(f"loss {loss.item():.1f}, validation {score:.2f} dB")
+            bar.set_postfix_str(f"loss {loss.item():.4g}, validation {score:.4g}")
             checkpoint.parent.mkdir(parents=True, exist_ok=True)
             state = {"module": module, "optimiser": optimiser, "schedule": schedule}
             torch.save({name: part.state_dict() for name, part in state.items()} | {"done": done}, checkpoint)
@@ -105,10 +108,11 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
 
     module.load_state_dict(done["state"])
     module.load_state_dict(weights.stored(module))  # what is kept, in half precision, is what is scored
+    scored = "validation_score" if hasattr(module, "loss") else "validation_psnr"
     facts = {
         "build": arguments,
-        "validation_psnr": done["best"],
-        "validation_psnr_stored": _score(module, *validation),
+        scored: done["best"],
+        f"{scored}_stored": _score(module, *validation),
         "curve": done["curve"],
         "seconds": round(done["seconds"], 1),
     }
@@ -117,18 +121,41 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
 
 
 def _arguments(experiment: Experiment) -> dict:
-    """What builds the untrained model: its own fixed arguments, and the scheme of the tuned model it is like."""
-    entry = models.MODELS[experiment.model]
-    if entry.like is None:
-        return entry.fixed
-    tuned = fitted(entry.like, experiment.degradation, experiment.level, experiment.profile, experiment.seed)
-    return tuned.header["build"] | entry.fixed
+    """What builds the untrained model: its own fixed arguments, the scheme of the tuned model it is like, the weights
+    of its classifier."""
+    entry, arguments = models.entry(experiment.model), {}
+    if entry.like:
+        tuned = fitted(entry.like, experiment.degradation, experiment.level, experiment.profile, experiment.seed)
+        arguments = dict(tuned.header["build"])
+        arguments["steps"] = max(1, arguments["steps"])  # without a step there is nothing to learn
+    if experiment.classifier:
+        arguments["classifier"] = str(experiment.classifier.weights.relative_to(provenance.ROOT))
+    return arguments | entry.fixed
 
 
-def _batch(collection, kind, side, count, generator) -> tuple[torch.Tensor, torch.Tensor]:
-    clean = images.random_crops(collection, side, count, generator)
-    degraded = np.stack([kind(crop, generator) for crop in clean])
+def _batch(experiment, collection, count, generator) -> tuple[torch.Tensor, torch.Tensor]:
+    clean = images.random_crops(collection, experiment.settings["train"]["crop"], count, generator)
+    degraded = np.stack([_drawn(experiment, generator)(crop, generator) for crop in clean])
     return torch.from_numpy(clean)[:, None], torch.from_numpy(degraded)[:, None]
+
+
+def _drawn(experiment: Experiment, generator: np.random.Generator):
+    """The degradation of one crop; where the model is made for several, drawn, the level evenly in its logarithm."""
+    if not experiment.blind:
+        return degradation(experiment.degradation, experiment.level)
+    name = generator.choice(list(DEGRADATIONS)) if experiment.universal else experiment.degradation
+    ends = np.log([DEGRADATIONS[name].levels[at] for at in (0, -1)])
+    return degradation(name, float(np.exp(generator.uniform(*ends))))
+
+
+def _loss(module: nn.Module, clean: torch.Tensor, degraded: torch.Tensor, name: str) -> torch.Tensor:
+    """``mse``: the mean squared error; ``psnr``: minus the mean PSNR, which weighs all levels alike."""
+    if hasattr(module, "loss"):
+        return module.loss(degraded, clean)
+    models.reveal(module, clean)
+    if name == "mse":
+        return mse_loss(module(degraded), clean)
+    return 10 * torch.log10((module(degraded) - clean).square().mean((1, 2, 3)) / 255**2).mean()
 
 
 def _keep_if_best(module: nn.Module, step: int, loss: float | None, validation, done: dict) -> float:
@@ -140,8 +167,11 @@ def _keep_if_best(module: nn.Module, step: int, loss: float | None, validation, 
 
 
 def _score(module: nn.Module, clean: torch.Tensor, degraded: torch.Tensor) -> float:
-    """Mean PSNR of the clipped restorations."""
+    """Mean PSNR of the clipped restorations, or minus the loss that a module brings of its own."""
     with torch.inference_mode():
-        restored = module.eval()(degraded).clamp(0, 255)
+        if hasattr(module.eval(), "loss"):
+            return -float(module.loss(degraded, clean))
+        models.reveal(module, clean)
+        restored = module(degraded).clamp(0, 255)
     error = (restored - clean).square().mean((1, 2, 3), dtype=torch.float64)
     return float((10 * torch.log10(255**2 / error)).mean())

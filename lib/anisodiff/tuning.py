@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from . import images, models
-from .degradations import degradation, seeded
+from .degradations import DEGRADATIONS, degradation, seeded
 from .diffusion import Diffusion
 from .diffusivities.classic import PeronaMalik
 from .diffusivities.fused import diffuse
@@ -99,16 +99,21 @@ def degraded_crops(collection: str, kind, count: int, side: int, seed: int) -> t
 
 def tune(experiment: Experiment) -> tuple[nn.Module, dict]:
     """The one lambda and number of steps with the best mean PSNR on training crops, as a module and its arguments."""
-    settings, option = experiment.settings["tune"], models.MODELS[experiment.model].fixed["option"]
+    entry = models.entry(experiment.model)
+    settings, option = experiment.settings["tune"], entry.fixed["option"]
     released = "released" in experiment.model
     scheme = (released_scheme if released else correct_scheme)(option, settings["tau"])
-    kind = degradation(experiment.degradation, experiment.level)
-    crops = degraded_crops(experiment.settings["collection"], kind, settings["crops"], 256, experiment.seed)
+    levels = DEGRADATIONS[experiment.degradation].levels if experiment.blind else [experiment.level]
+    pairs = [
+        degraded_crops(experiment.settings["collection"], kind, settings["crops"], 256, experiment.seed)
+        for kind in (degradation(experiment.degradation, level) for level in levels)
+    ]
+    crops = [np.concatenate(part) for part in zip(*pairs, strict=True)]
     lambda_, steps, psnr = best_setting(*crops, scheme, lambdas(settings), range(settings["most_steps"] + 1))
     tuned = {"lambda_": lambda_, "steps": steps + released}
     arguments = tuned | {"option": option, "tau": settings["tau"]}
     facts = {"build": arguments, "tuned": tuned, "training_psnr": psnr}
-    return models.MODELS[experiment.model].build(**arguments), facts
+    return entry.build(**arguments), facts
 
 
 @dataclass(frozen=True)

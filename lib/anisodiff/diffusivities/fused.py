@@ -69,9 +69,9 @@ def _sweep(u, scale, tau, exponential, steps):
                 into[j] = below[j]
 
 
-def diffuse(u: torch.Tensor, lambdas: np.ndarray, option: int, steps: int, tau: float) -> torch.Tensor:
-    """``steps`` explicit steps on each image of a (B, 1, H, W) float32 batch, with one lambda an image."""
+def diffuse(u: torch.Tensor, lambdas: np.ndarray, option: int, steps: int, tau: float | np.ndarray) -> torch.Tensor:
+    """``steps`` explicit steps on each image of a (B, 1, H, W) float32 batch, one lambda an image, one tau or also."""
     result = u.detach().clone(memory_format=torch.contiguous_format)
-    for image, lambda_ in zip(result.numpy(), lambdas, strict=True):
-        _sweep(image[0], np.float32(1 / lambda_**2), np.float32(tau), option == 1, steps)
+    for image, lambda_, size in zip(result.numpy(), lambdas, np.broadcast_to(tau, len(result)), strict=True):
+        _sweep(image[0], np.float32(1 / lambda_**2), np.float32(size), option == 1, steps)
     return result

@@ -1,5 +1,8 @@
 """Learned lambda: a classifier network reads the degraded image and gives the classic diffusivity its one number."""
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor, nn
 
 from ..diffusion import gradient
@@ -10,31 +13,31 @@ TILE = 1024  # pixels a side; whole photographs of a camera would take a kilobyt
 
 
 class LambdaNetwork(nn.Module):
-    """A degraded batch (B, 1, H, W) on 0..255 to one ``lambda = 1 + z^2`` an image, (B, 1, 1, 1), above 1 gray level.
+    """A degraded batch (B, 1, H, W) on 0..255 to numbers z for each image, (B, outputs, 1, 1).
 
     Two 3x3 convolutions (32, 64 filters), four residual blocks of two separable convolutions (16, 32, 64, 128
-    filters, each halving the image), one separable convolution (1024), the mean over the image, one unit: 206,065
-    parameters.
-    ``start`` is the lambda that an untrained network gives to every image. The mean over an image of more than TILE
-    pixels a side is that over its tiles.
+    filters, each halving the image), one separable convolution (1024), the mean over the image, one unit a number:
+    206,065 parameters with one. ``start`` are the numbers that an untrained network gives to every image. The mean over
+    an image of more than TILE pixels a side is that over its tiles.
     Source: Valdivia Ortega et al. 2024, section 3.1 and Table 3; the layout follows the released checkpoints' shapes.
     """
 
-    def __init__(self, start: float = 25.0):
+    def __init__(self, start: Sequence[float]):
         super().__init__()
         self.stem = nn.Sequential(_conv(1, 32), _conv(32, 64))
         self.blocks = nn.ModuleList(_Block(a, b) for a, b in ((64, 16), (16, 32), (32, 64), (64, 128)))
         self.head = nn.Sequential(*_separable(128, 1024), nn.ReLU())
-        self.unit = nn.Linear(1024, 1)
+        self.unit = nn.Linear(1024, len(start))
         nn.init.zeros_(self.unit.weight)
-        nn.init.constant_(self.unit.bias, max(start - 1, 0.01) ** 0.5)
+        with torch.no_grad():
+            self.unit.bias[:] = torch.tensor(start)
 
     def forward(self, f: Tensor) -> Tensor:
         mean = f.new_zeros(len(f), self.unit.in_features)
         for band in f.tensor_split(-(-f.shape[2] // TILE), 2):
             for tile in band.tensor_split(-(-f.shape[3] // TILE), 3):
                 mean = mean + self._features(tile).mean((2, 3)) * (tile[0].numel() / f[0].numel())
-        return (1 + self.unit(mean) ** 2)[:, :, None, None]
+        return self.unit(mean)[:, :, None, None]
 
     def _features(self, f: Tensor) -> Tensor:
         features = self.stem(f / 255)
@@ -44,25 +47,47 @@ class LambdaNetwork(nn.Module):
 
 
 class LearnedLambda(nn.Module):
-    """``g`` of each edge by option 1 or 2 with the network's lambda; range (0, 1], bound 1.
+    """``g`` of each edge by option 1 or 2 with the network's ``lambda = 1 + z^2``; range (0, 1], bound 1.
 
-    The lambda is read off the degraded image once (``prepare``) and kept for all steps.
+    The lambda is read off the degraded image once (``prepare``) and kept for all steps. With ``time`` the network also
+    gives ``share = sigmoid(z_2)``, by which g is multiplied: the part of the diffusion time that the image gets.
+    ``start`` is the untrained network's lambda.
     """
 
     bound = 1.0
 
-    def __init__(self, option: int = 2, start: float = 25.0):
+    def __init__(self, option: int = 2, start: float = 25.0, time: bool = False):
         super().__init__()
-        self.option, self.network, self.lambda_ = option, LambdaNetwork(start), None
+        self.option, self.time = option, time
+        self.network = LambdaNetwork([to_number(start), *[0.0] * time])
+        self.lambda_ = self.share = None
 
     def prepare(self, f: Tensor) -> None:
-        self.lambda_ = self.network(f)
+        numbers = self.network(f)
+        self.lambda_ = to_lambda(numbers[:, :1])
+        self.share = torch.sigmoid(numbers[:, 1:]) if self.time else torch.ones_like(self.lambda_)
+
+    @property
+    def chosen(self) -> dict[str, Tensor]:
+        """What the network chose for each image of the batch."""
+        return {"lambda": self.lambda_} | ({"share": self.share} if self.time else {})
 
     def forward(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        return tuple(perona_malik(d, self.lambda_, self.option) for d in gradient(u))
+        return tuple(self.share * perona_malik(d, self.lambda_, self.option) for d in gradient(u))
 
     def fast(self, u: Tensor, steps: int, tau: float) -> Tensor:
-        return diffuse(u, self.lambda_.detach().numpy().ravel(), self.option, steps, tau)
+        lambdas, shares = (numbers.detach().numpy().ravel() for numbers in (self.lambda_, self.share))
+        return diffuse(u, lambdas, self.option, steps, tau * shares)
+
+
+def to_lambda(z: Tensor) -> Tensor:
+    """``lambda = 1 + z^2``, above 1 gray level."""
+    return 1 + z**2
+
+
+def to_number(lambda_: float) -> float:
+    """The z of :func:`to_lambda`; not quite 0, where it would have no derivative."""
+    return max(lambda_ - 1, 0.01) ** 0.5
 
 
 def _conv(inputs: int, filters: int) -> nn.Sequential:

@@ -3,9 +3,10 @@
 import html
 import math
 import time
+from collections.abc import Iterable
 from typing import Any
 
-from .. import provenance
+from .. import claims, provenance
 from .parameters import Parameter, ParameterError, assigned, declared, unknown
 
 __all__ = ["Page", "ParameterError", "start"]
@@ -49,6 +50,7 @@ class Page:
         self.name = name
         self.parameters = parameters
         self._started = time.perf_counter()
+        self._verdicts: dict[str, tuple] = {}
 
     @property
     def profile(self) -> str:
@@ -72,6 +74,26 @@ class Page:
             raw=True,
         )
 
+    def verdict(self, claim: str, interval: tuple[float, float, float], digits: int = 2) -> None:
+        """Put a claim of ``data/claims.yml`` to the test by mean, low and high of its number, for :meth:`verdicts`.
+
+        Raises UnknownNumber for a claim unknown there, ValueError for one of another page.
+        """
+        reached, known = claims.verdict(claim, interval), claims.findings()[claim]
+        if known["page"] != self.name:
+            raise ValueError(f"claim {claim!r} belongs to page {known['page']!r}, not to {self.name!r}")
+        provenance.note(claims.CLAIMS)
+        self._verdicts[claim] = (known, reached, interval, digits)
+
+    def verdicts(self) -> None:
+        """Show the claims put to the test on this page so far, and keep the verdicts in the output's metadata."""
+        from IPython.display import display
+
+        kept = {claim: {"verdict": reached, "interval": list(map(float, interval))}
+                for claim, (_, reached, interval, _) in self._verdicts.items()}  # fmt: skip
+        shown = {"text/html": _verdict_table(self._verdicts.values()), "text/plain": f"{len(kept)} claims"}
+        display(shown, metadata={"verdicts": kept}, raw=True)
+
     def finish(self) -> None:
         """Show what this run was made from, as a collapsed block, and keep the same in the output's metadata."""
         from IPython.display import display
@@ -84,6 +106,22 @@ class Page:
         } | provenance.stamp()
         shown = {"text/html": as_html(record), "text/plain": f"made from {commit(record)}"}
         display(shown, metadata={"anisodiff": record}, raw=True)
+
+
+def _verdict_table(verdicts: Iterable[tuple]) -> str:
+    """Claims as rows of an HTML table: what is said, the number with its interval, the verdict."""
+    rows = ""
+    for known, reached, interval, digits in verdicts:
+        mean, low, high = (f"{value:z.{digits}f}".replace("-", "−") for value in interval)
+        bound = f"above {known['above']:g}" if "above" in known else f"below {known['below']:g}"
+        cells = (
+            f'{html.escape(known["says"])} <span class="source">{html.escape(known["source"])}</span>',
+            f"{html.escape(known['number'])}: <b>{mean}</b> ({low} to {high}); claimed: {bound}".replace("-", "−"),
+            f'<span class="verdict {reached.replace(" ", "-")}">{reached}</span>',
+        )
+        rows += "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    head = "<tr><th>The source says</th><th>Measured (95 % interval)</th><th>Verdict</th></tr>"
+    return f'<table class="verdicts"><thead>{head}</thead><tbody>{rows}</tbody></table>'
 
 
 def commit(record: dict[str, Any]) -> str:

@@ -1,0 +1,87 @@
+"""P1 functions: g continuous, piecewise affine in the gradient's norm, its nodal values per pixel by convolutions."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from ..diffusion import gradient
+
+DILATIONS = (1, 2, 4, 1)  # of the layers of 3x3, of which a pixel sees 17 x 17
+
+
+class NodalNetwork(nn.Module):
+    """A degraded batch (B, 1, H, W) on 0..255 to ``outputs`` numbers a pixel, (B, outputs, H, W); zero when untrained.
+
+    From the pixel's value and gradient norm by four convolutions of 24 filters and one of 1x1; after the second, the
+    features' means over the image are joined on by a linear layer, so that the kind and level of the degradation can be
+    told. With ``context`` the four are 3x3, dilated by 1, 2, 4 and 1, the image continued by its border; without, 1x1:
+    beside the means a pixel sees nothing but itself.
+    """
+
+    def __init__(self, outputs: int, context: bool = True, filters: int = 24):
+        super().__init__()
+        self.convolutions = nn.ModuleList()
+        for inputs, dilation in zip((2, filters, filters, filters), DILATIONS, strict=True):
+            size, reach = (3, dilation) if context else (1, 0)
+            convolution = nn.Conv2d(inputs, filters, size, dilation=dilation)
+            self.convolutions.append(nn.Sequential(nn.ReplicationPad2d(reach), convolution, nn.ReLU()))
+        self.means = nn.Linear(filters, filters)
+        self.last = nn.Conv2d(filters, outputs, 1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, f: Tensor) -> Tensor:
+        x = torch.cat([f / 255 - 0.5, gradient_norm(f) / 64], 1)
+        for at, convolution in enumerate(self.convolutions):
+            x = convolution(x)
+            if at == 1:
+                x = x + self.means(x.mean((2, 3)))[:, :, None, None]
+        return self.last(x)
+
+
+class P1(nn.Module):
+    """``g(|grad u|)`` of each pixel, affine on each of ``intervals`` equal parts of ``[0, max |grad f|]``.
+
+    The values at the ``intervals + 1`` nodes are read off the degraded image f once, for each pixel its own, by
+    :func:`nodal_values` of a network's numbers: range (-1, 1), so that g may be NEGATIVE, which sharpens and knows no
+    minimum-maximum principle, or (0, 1) with ``nonnegative``; bound 1. Gradients beyond the last node get its value.
+    ``context`` as in :class:`NodalNetwork`.
+    Source: slides "Performance while learning lambdas" (14.12.22), P1 functions.
+    """
+
+    bound = 1.0
+
+    def __init__(self, intervals: int = 8, nonnegative: bool = False, context: bool = True):
+        super().__init__()
+        if intervals < 1:
+            raise ValueError(f"a partition has at least one interval, got {intervals!r}")
+        self.intervals, self.signed = intervals, not nonnegative
+        self.network, self.top, self.nodal = NodalNetwork(intervals + 1, context), None, None
+
+    def prepare(self, f: Tensor) -> None:
+        self.top = gradient_norm(f).amax((2, 3), keepdim=True).clamp_min(1e-3)
+        self.nodal = nodal_values(self.network(f), self.signed)
+
+    def forward(self, u: Tensor) -> Tensor:
+        return piecewise_affine(gradient_norm(u) * (self.intervals / self.top), self.nodal)
+
+
+def nodal_values(numbers: Tensor, signed: bool = True) -> Tensor:
+    """``tanh`` of the numbers, in (-1, 1), or ``sigmoid(number - 4)``, in (0, 1): (nearly) no diffusion at zero."""
+    return torch.tanh(numbers) if signed else torch.sigmoid(numbers - 4)
+
+
+def gradient_norm(u: Tensor) -> Tensor:
+    """``|grad u|`` of each pixel, (B, 1, H, W): along each axis the mean square of the differences to both sides."""
+    squares_x, squares_y = (d**2 for d in gradient(u))
+    squares_x, squares_y = pad(squares_x, (1, 1)), pad(squares_y, (0, 0, 1, 1))
+    both = squares_x[..., 1:] + squares_x[..., :-1] + squares_y[..., 1:, :] + squares_y[..., :-1, :]
+    return torch.sqrt(both / 2 + 1e-12)  # the root of zero has no derivative
+
+
+def piecewise_affine(x: Tensor, nodal: Tensor) -> Tensor:
+    """The function with the values ``nodal`` (B, N + 1, H, W) at 0, 1, ..., N, at x (B, 1, H, W), constant beyond N."""
+    x = x.clamp(0, nodal.shape[1] - 1)
+    lower = x.detach().long().clamp_max(nodal.shape[1] - 2)
+    left, right = nodal.gather(1, lower), nodal.gather(1, lower + 1)
+    return left + (x - lower) * (right - left)
