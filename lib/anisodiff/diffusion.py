@@ -43,6 +43,19 @@ def on_edges(g: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     return (g[..., :, 1:] + g[..., :, :-1]) / 2, (g[..., 1:, :] + g[..., :-1, :]) / 2
 
 
+def on_pixels(g: Tensor | tuple[Tensor, Tensor]) -> Tensor:
+    """A diffusivity as one value a pixel: an image stays, of a pair on edges each pixel has the mean over its edges."""
+    if not isinstance(g, tuple):
+        return g
+    return _gathered(*g) / _gathered(*map(torch.ones_like, g)).clamp_min(1)
+
+
+def _gathered(g_x: Tensor, g_y: Tensor) -> Tensor:
+    """The sum over each pixel's edges."""
+    g_x, g_y = pad(g_x, (1, 1)), pad(g_y, (0, 0, 1, 1))
+    return g_x[..., :, 1:] + g_x[..., :, :-1] + g_y[..., 1:, :] + g_y[..., :-1, :]
+
+
 def explicit_step(u: Tensor, g: Tensor | tuple[Tensor, Tensor], tau: float) -> Tensor:
     """``u + tau div(g grad u)`` for ``u`` (B, 1, H, W) and g on pixels or on edges."""
     (du_x, du_y), (g_x, g_y) = gradient(u), on_edges(g)
@@ -53,8 +66,9 @@ class Diffusion(nn.Module):
     """``steps`` explicit steps of size ``tau`` of ``u_t = div(g(u) grad u)``, from (B, 1, H, W) to the same.
 
     ``diffusivity(u)`` gives g, on pixels or as a pair on edges, and declares ``bound``, a number that ``|g|`` never
-    exceeds (infinite where there is none). A diffusivity may ``prepare(f)`` what it needs of the degraded image once,
-    and offer ``fast(u, steps, tau)``, a fused form of all steps for the time no gradient is asked for.
+    exceeds (infinite where there is none), and ``signed`` where g may be negative: then of all guarantees only the
+    mean's holds. A diffusivity may ``prepare(f)`` what it needs of the degraded image once, and offer ``fast(u, steps,
+    tau)``, a fused form of all steps for the time no gradient is asked for.
     Warns (UnstableStep) where ``tau bound > 1/4``. Raises ValueError for an input of another shape or with a NaN.
     """
 

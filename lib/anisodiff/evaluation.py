@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from . import experiments, images, metrics, models, provenance, training, tuning, weights
 from .degradations import degradation, seeded
+from .diffusion import Diffusion
 
 COLUMNS = ["model", "degradation", "level", "collection", "image", "crop", "seed", "metric", "value"]
 
@@ -21,7 +22,8 @@ def evaluate(
 
     Each image's centred square of ``crop`` pixels (all of it for None) is degraded from ``seed``, restored, clipped to
     0..255 and scored. Beside the metrics stand what a network or an oracle chose for the image (lambda, steps, share of
-    the time), and for the model ``input`` the edginess of the degraded and of the clean image.
+    the time), for a diffusion what its coefficient function is like (``metrics.COEFFICIENT``), and for the model
+    ``input`` the edginess of the degraded and of the clean image.
     """
     how, rows = degradation(kind, level), []
     for image in images.load(collection)[:limit]:
@@ -35,6 +37,9 @@ def evaluate(
             restorer.reveal(clean)
             restored = restorer.restore(degraded)
             extra = restorer.chosen
+            if isinstance(restorer.module, Diffusion) and restorer.module.steps:
+                g = restorer.coefficient(degraded)
+                extra |= {name: measure(g, clean) for name, measure in metrics.COEFFICIENT.items()}
         if restorer.name == "input":
             extra = {"edginess": metrics.edginess(degraded), "edginess-clean": metrics.edginess(clean)}
         values = {name: measure(np.clip(restored, 0, 255), clean) for name, measure in metrics.METRICS.items()} | extra
@@ -67,7 +72,7 @@ def record(model: str, kind: str) -> None:
         if model in tuning.ORACLES:
             restorer = tuning.ORACLES[model]
         elif experiments.Experiment(model, kind, level).settings:
-            restorer = training.fitted(model, kind, level, "paper")
+            restorer = training.fitted(model, kind, level, "paper")  # made now, where it is missing
         else:
             restorer = models.load(model, kind, level)
         tables.append(evaluate(restorer, kind, level, protocol["collection"], protocol["crop"], protocol["seed"]))

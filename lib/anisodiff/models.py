@@ -13,7 +13,7 @@ from . import experiments, provenance, weights
 from .borders import BorderClassifier
 from .degradations import DEGRADATIONS
 from .denoisers.released import ReleasedPeronaMalik
-from .diffusion import Diffusion
+from .diffusion import Diffusion, on_pixels
 from .diffusivities.borders import BorderLambdas, BorderP1, Probability
 from .diffusivities.classic import PeronaMalik
 from .diffusivities.learned_lambda import LearnedLambda
@@ -138,6 +138,14 @@ class Restorer:
     def reveal(self, clean: np.ndarray) -> None:
         """Show the clean image, (H, W), to a model that is an oracle; no other looks at it."""
         reveal(self.module, torch.from_numpy(clean)[None, None])
+
+    def coefficient(self, degraded: np.ndarray) -> np.ndarray:
+        """The coefficient function of a diffusion, g of each pixel of an (H, W) image at the first step, (H, W)."""
+        diffusivity, f = self.module.diffusivity, torch.from_numpy(degraded)[None, None]
+        with torch.inference_mode():
+            if hasattr(diffusivity, "prepare"):
+                diffusivity.prepare(f)
+            return on_pixels(diffusivity(f))[0, 0].numpy()
 
     def restore(self, degraded: np.ndarray) -> np.ndarray:
         """(H, W) or (H, W, C) numbers on 0..255 to float32 of the same shape, neither clipped nor rounded.

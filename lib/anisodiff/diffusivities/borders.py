@@ -35,8 +35,7 @@ class Probability:
         if self.source == "half":
             return torch.full_like(f, 0.5)
         if self.source == "classifier":
-            with torch.no_grad():
-                return self.classifier(f.float()).to(f.dtype)
+            return self.classifier(f)
         if self.revealed is None or self.revealed.shape != f.shape:
             raise ValueError("true borders are known of a clean image only: reveal(clean) comes before each batch")
         return self.revealed.to(f.dtype)
