@@ -15,7 +15,7 @@ paper: .venv/.complete
 	$(SNAKEMAKE) profile=paper -- scores
 	$(MAKE) book PROFILE=paper
 
-# One page with other parameters beside the book's: make page PAGE=learned_lambda ARGS="-p sigma 30"
+# One page with other parameters beside the book's: make page PAGE=learned_lambda ARGS="-p level 30"
 page: .venv/.complete
 	$(if $(PAGE),,$(error say which page: make page PAGE=learned_lambda))
 	$(SNAKEMAKE) profile=$(PROFILE) -- _build/source/notebooks/$(PAGE).ipynb

@@ -113,14 +113,23 @@ rule page:
 
 
 if PROFILE == "paper":
-    from anisodiff.experiments import grid
+    from dataclasses import replace
 
-    EXPERIMENTS = {experiment.name: experiment for experiment in grid("paper")}
-    SCORES = [f"{model}/{kind}" for model, entry in STUDY["models"].items() for kind in entry["grid"]]
+    from anisodiff import experiments, models
+
+    EXPERIMENTS = {experiment.name: experiment for experiment in experiments.grid("paper")}
+    SCORES = [f"{model}/{kind}" for model, kind in experiments.scored()]
 
     wildcard_constraints:
-        model="|".join(STUDY["models"]),
+        name="[a-z0-9-]+/[a-z0-9.-]+",
+        model="|".join(experiments.names()),
         kind="gaussian|poisson|salt-pepper|blur|inpainting",
+
+    def before(experiment):
+        """The marks of what an experiment starts from: the tuned model it is like, the classifier."""
+        like = models.entry(experiment.model).like
+        first = [replace(experiment, model=like)] if like else []
+        return [f"_build/paper/weights/{one.name}" for one in (*first, experiment.classifier) if one]
 
     rule scores:
         input:
@@ -130,21 +139,26 @@ if PROFILE == "paper":
             "weights and scores are current"
 
     rule fit:
+        input:
+            lambda w: before(EXPERIMENTS[w.name]),
         output:
-            "_build/paper/weights/{model}/{kind}-{level}",
+            "_build/paper/weights/{name}",
         params:
-            digest=lambda w: EXPERIMENTS[f"{w.model}/{w.kind}-{w.level}"].digest,
+            digest=lambda w: EXPERIMENTS[w.name].digest,
+            experiment=lambda w: "{0.model} {0.degradation} {0.level}".format(EXPERIMENTS[w.name]),
         message:
-            "weights of {wildcards.model} for {wildcards.kind} {wildcards.level}"
+            "weights {wildcards.name}"
         shell:
-            "{PYTHON} -c 'from anisodiff import experiments, training;"
-            ' training.fit(experiments.Experiment("{wildcards.model}", "{wildcards.kind}", {wildcards.level}))\''
+            "{PYTHON} -c 'import sys; from anisodiff import experiments, training; _, model, kind, level = sys.argv;"
+            " training.fit(experiments.Experiment(model, kind, float(level)))' {params.experiment}"
             " && echo {params.digest} > {output}"
 
     rule evaluate:
         input:
             # those of all models: an oracle starts from the tuned classic
-            lambda w: [f"_build/paper/weights/{name}" for name in EXPERIMENTS if f"/{w.kind}-" in name],
+            lambda w: [
+                f"_build/paper/weights/{name}" for name, made in EXPERIMENTS.items() if made.degradation == w.kind
+            ],
         output:
             touch("_build/paper/scores/{model}/{kind}"),
         params:

@@ -442,7 +442,84 @@ def test_a_level_without_weights_is_warned_of_and_takes_the_nearest(elsewhere):
         assert float(anisodiff.load("perona-malik", level=40).module.diffusivity.lambda_) == 33
 
 
-@pytest.mark.parametrize("name", [name for name in models.MODELS if name.startswith("perona-malik")])
+def test_a_variation_is_named_after_what_it_varies():
+    assert experiments.variation("p1") == ("p1", {})
+    assert experiments.variation("p1-intervals-12") == ("p1", {"intervals": 12})
+    assert experiments.variation("perona-malik-blind-option-1") == ("perona-malik-blind", {"option": 1})
+    assert models.entry("p1-intervals-12").fixed["intervals"] == 12
+    assert models.entry("learned-lambda-option-1").like == "perona-malik-option-1"
+    for wrong in ("p1-intervals", "p1-intervals-2.5", "p1-kernel-3", "p1-nonnegative-threshold-3", "p2"):
+        with pytest.raises(ValueError, match=f"unknown model '{wrong}'; there are: input, perona-malik"):
+            experiments.variation(wrong)
+        with pytest.raises(ValueError, match=f"unknown model '{wrong}'; there are: input, perona-malik"):
+            anisodiff.load(wrong)
+    with pytest.raises(ValueError, match="unknown model 'perona-malik-oracle'"):
+        anisodiff.load("perona-malik-oracle")  # scored, but nothing that could be loaded
+
+
+def test_one_set_of_weights_for_all_levels_or_all_degradations():
+    low, high = (Experiment("p1", "blur", level) for level in (1, 16))
+    assert low.blind and low.name == high.name == "p1/blur" and low.digest == high.digest
+    assert low.digest != Experiment("p1", "gaussian", 25).digest
+    anything = [Experiment("border-classifier-universal", kind, 0.5).digest for kind in DEGRADATIONS]
+    assert len(set(anything)) == 1
+    assert Experiment("border-classifier-universal", "blur", 4).name == "border-classifier-universal/all"
+    named = [experiment.name for experiment in experiments.grid()]
+    assert len(named) == len(set(named)) and "p1/blur" in named and "learned-lambda/blur-4" in named
+
+
+def test_a_blind_model_draws_all_levels_of_its_degradation():
+    generator = np.random.default_rng(0)
+    drawn = [training._drawn(Experiment("p1", "gaussian", 25), generator) for _ in range(300)]
+    levels = np.array([kind.level for kind in drawn])
+    assert {type(kind) for kind in drawn} == {Gaussian}
+    assert 5 <= levels.min() < 6 and 45 < levels.max() <= 50
+    assert (levels < math.sqrt(5 * 50)).mean() == pytest.approx(0.5, abs=0.1)
+    several = {training._drawn(Experiment("border-classifier-universal", "blur", 4), generator).name for _ in range(99)}
+    assert several == set(DEGRADATIONS)
+    assert training._drawn(SMOKE, generator) == Gaussian(25)
+
+
+def test_a_blind_model_is_warned_of_beyond_its_levels_only(elsewhere):
+    training.fit(Experiment("p1", "blur", 4, "smoke"))
+    shipped = Experiment("p1", "blur", 4)
+    shipped.weights.parent.mkdir(parents=True)
+    Experiment("p1", "blur", 4, "smoke").weights.rename(shipped.weights)
+    anisodiff.load("p1", "blur", 3.3)
+    with pytest.warns(models.UntrainedLevel, match="p1 was not made for blur at 100, only at 1, 2.25, 4, 9, 16"):
+        anisodiff.load("p1", "blur", 100)
+
+
+def test_what_is_trained_with_a_classifier_hangs_on_its_weights(elsewhere):
+    wanted = Experiment("p1-borders", "blur", 4, "smoke")
+    before = wanted.digest
+    training.fit(wanted)
+    assert wanted.classifier.weights.is_file() and training.is_current(wanted) and wanted.digest != before
+    restorer = models.open_weights(wanted)
+    assert not any("classifier" in name for name in restorer.module.state_dict()), "it is kept once, in its own file"
+    training.fit(Experiment("border-classifier", "blur", 4, "smoke", seed=1))
+    other = weights.read(Experiment("border-classifier", "blur", 4, "smoke", seed=1).weights)
+    assert other[1]["sha256"] != weights.header(wanted.classifier.weights)["sha256"]
+    Experiment("border-classifier", "blur", 4, "smoke", seed=1).weights.replace(wanted.classifier.weights)
+    assert not training.is_current(wanted)
+
+
+def test_only_an_oracle_sees_the_clean_image(elsewhere):
+    clean = np.zeros((12, 12), np.float32)
+    clean[:, 6:] = 200
+    restored = {}
+    for source in ("", "-true", "-half"):
+        restorer = training.fitted(f"learned-lambda-borders{source}", "blur", 4, "smoke")
+        for name, shown in (("first", clean), ("second", clean.T.copy())):
+            restorer.reveal(shown)
+            restored[source, name] = restorer.restore(clean + 5)
+        assert set(restorer.chosen) == {"lambda-borders", "lambda-smooth", "share"}
+    assert np.array_equal(restored["", "first"], restored["", "second"])
+    assert np.array_equal(restored["-half", "first"], restored["-half", "second"])
+    assert not np.array_equal(restored["-true", "first"], restored["-true", "second"])
+
+
+@pytest.mark.parametrize("name", [name for name in models.names() if name.startswith("perona-malik")])
 def test_shipped_weights_restore(name):
     clean = images.centre_crop(images.load("shipped/test")[1].pixels, 128)
     noisy = Gaussian(25)(clean, np.random.default_rng(0))
@@ -549,7 +626,7 @@ def test_the_same_seed_gives_the_same_scores():
         return evaluation.evaluate(classic(), "gaussian", 25, "shipped/test", crop=64, seed=seed, limit=2)
 
     first = scores(0)
-    assert list(first.columns) == evaluation.COLUMNS and len(first) == 4
+    assert list(first.columns) == evaluation.COLUMNS and len(first) == 10
     assert first.equals(scores(0))
     assert not first.equals(scores(1))
 
@@ -590,7 +667,7 @@ def test_missing_scores_are_named(elsewhere):
 
 
 def test_lambda_of_a_large_image_is_read_in_tiles(monkeypatch):
-    network = learned_lambda.LambdaNetwork(30).eval()
+    network = learned_lambda.LambdaNetwork([5.0]).eval()
     torch.nn.init.normal_(network.unit.weight)
     tile = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (2, 1, 32, 32)).astype(np.float32))
     monkeypatch.setattr(learned_lambda, "TILE", 32)

@@ -9,7 +9,7 @@ from anisodiff import evaluation, experiments, images, models, training
 
 COLLECTION = experiments.study()["protocol"]["collection"]
 GRID = experiments.grid("paper")
-SCORES = [(model, kind) for model, entry in experiments.study()["models"].items() for kind in entry["grid"]]
+SCORES = experiments.scored()
 
 
 def scores(model, kind="gaussian", metric="psnr"):

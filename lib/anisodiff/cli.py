@@ -108,7 +108,10 @@ def _models(asked) -> int:
     print(
         "\nPSNR: mean in dB on bsds500/val at gaussian 25, where it is recorded."
         "\nSuffixes: -option-1 has the exponential diffusivity of Perona and Malik instead of the rational one;"
-        " -released is the released code's scheme; -tuned has its lambda and steps tuned."
+        " -released is the released code's scheme; -tuned has its lambda and steps tuned; -blind is one for all levels"
+        " of a degradation, as are all P1 functions and all with borders; -time gives the diffusion time too; -borders"
+        " mixes two by the probability of a border, -true that of the clean image, -half one half everywhere;"
+        " -intervals-N is a partition of N parts, -threshold-N takes steps above N gray levels for borders."
     )
     return 0
 
@@ -132,7 +135,10 @@ def _facts(name: str) -> tuple[str, str, dict[str, list[float]]]:
 def _load(asked):
     from . import models
 
-    return models.load(asked.model, asked.degradation, asked.level, seed=asked.seed)
+    restorer = models.load(asked.model, asked.degradation, asked.level, seed=asked.seed)
+    if not restorer.restores:
+        raise ValueError(f"{asked.model} finds borders: it restores nothing")
+    return restorer
 
 
 def _line(error: BaseException) -> str:

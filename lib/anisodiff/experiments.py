@@ -143,6 +143,11 @@ def levels(model: str, kind: str) -> list[float]:
     return list(DEGRADATIONS[kind].levels) if asked == "all" else list(asked)
 
 
+def scored() -> list[tuple[str, str]]:
+    """All models of the study that restore, with each degradation that they are scored on."""
+    return [(name, kind) for name in names() if "finds" not in entry(name) for kind in entry(name)["grid"]]
+
+
 def grid(name: str = "paper") -> list[Experiment]:
     """All experiments of the study whose model has weights to make, each once."""
     asked = [

@@ -103,8 +103,9 @@ def images(
     zoom: tuple[int, int, int] | None = None,
     width: float = WIDTH,
 ) -> Figure:
-    """A grid of gray images, (H, W) each: titles above the columns, labels left of the rows, captions below the images.
+    """A grid of images: titles above the columns, labels left of the rows, captions below the images.
 
+    Images are (H, W), or in colour (H, W, 3) on 0..255.
     ``limits`` are black and white for all, or one pair a column (None: the image's own extremes). ``zoom`` = (row,
     column, side) adds that square of pixels, enlarged, in a corner of every image.
     """
@@ -125,9 +126,10 @@ def images(
         if j >= len(rows[i]) or rows[i][j] is None:
             continue
         low, high = per_column[j] or (None, None)
-        ax.imshow(rows[i][j], vmin=low, vmax=high)
+        picture = rows[i][j] / 255 if rows[i][j].ndim == 3 else rows[i][j]  # matplotlib wants colours in 0..1
+        ax.imshow(picture, vmin=low, vmax=high)
         if zoom:
-            _inset(ax, rows[i][j], zoom)
+            _inset(ax, picture, zoom)
         if i == 0 and len(titles):
             ax.set_title(titles[j], size=size, pad=4)
         if j == 0 and len(labels):
@@ -177,6 +179,29 @@ def curves(
     else:
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=min(2, len(ends)))
     return ax
+
+
+def gains(tables: dict[str, pd.DataFrame], names: dict[str, str], baseline: str) -> Figure:
+    """Mean paired differences of models to a baseline against the level, in PSNR and SSIM: a row for each degradation.
+
+    ``tables`` are tidy scores by name of the degradation, ``names`` the labels of their models, which give the colours.
+    """
+    fig, axes = plt.subplots(len(tables), 2, squeeze=False, figsize=(WIDTH, 2.5 * len(tables) + 0.6))
+    for row, (kind, table) in zip(axes, tables.items(), strict=True):
+        for ax, metric in zip(row, ("psnr", "ssim"), strict=True):
+            curves(table[table.metric == metric], names=names, baseline=baseline, ax=ax, direct=False)
+            handles = ax.get_legend_handles_labels()
+            ax.get_legend().remove()
+            ax.set(xlabel="level" if kind == list(tables)[-1] else "", ylabel=kind if metric == "psnr" else "")
+    axes[0, 0].set_title("gain in PSNR, dB")
+    axes[0, 1].set_title("gain in SSIM")
+    fig.legend(*handles, loc="outside lower center", ncols=2)
+    return fig
+
+
+def signed(g: np.ndarray) -> np.ndarray:
+    """A function with values in [-1, 1] as a picture for :func:`images`, (H, W, 3): orange below 0, white 0, purple."""
+    return 255 * mpl.colormaps["PuOr"]((np.clip(g, -1, 1) + 1) / 2)[..., :3]
 
 
 def heat_map(

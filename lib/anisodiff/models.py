@@ -135,6 +135,11 @@ class Restorer:
         chosen = getattr(getattr(self.module, "diffusivity", None), "chosen", {})
         return {name: float(value) for name, value in chosen.items()}
 
+    @property
+    def restores(self) -> bool:
+        """Whether it gives images; a classifier gives probabilities."""
+        return not isinstance(self.module, BorderClassifier)
+
     def reveal(self, clean: np.ndarray) -> None:
         """Show the clean image, (H, W), to a model that is an oracle; no other looks at it."""
         reveal(self.module, torch.from_numpy(clean)[None, None])
