@@ -115,3 +115,22 @@ def test_heat_map_marks_its_optimum():
     ax = figures.heat_map(table, near=1, digits=1)
     assert ax.texts[0].get_text() == "9.0"
     np.testing.assert_allclose(ax.lines[-1].get_xydata(), [[1.5, 1.5]])
+
+
+def test_gains_have_a_row_for_each_degradation_and_one_legend(table):
+    scores = pd.concat([table.assign(metric="psnr"), table.assign(metric="ssim", value=table.value / 40)])
+    fig = figures.gains({"gaussian": scores, "blur": scores}, {"learned": "learned lambda", "tuned": "tuned"}, "tuned")
+    assert [ax.get_ylabel() for ax in fig.axes] == ["gaussian", "", "blur", ""]
+    for ax, gain in zip(fig.axes, (0.5, 0.5 / 40) * 2, strict=True):
+        line = next(line for line in ax.lines if line.get_label() == "learned lambda")
+        np.testing.assert_allclose(line.get_ydata(), gain, rtol=0.05)
+        assert ax.get_legend() is None
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["learned lambda"]
+
+
+def test_a_signed_function_is_white_at_zero_and_of_two_hues_beside_it():
+    negative, zero, positive = figures.signed(np.array([[-0.7, 0, 0.7]]))[0]
+    assert zero.min() > 240
+    assert negative[0] > negative[2] + 50 and positive[2] > positive[1] + 20
+    fig = figures.images([[np.zeros((4, 4)), figures.signed(np.zeros((4, 4)))]], zoom=(0, 0, 2))
+    assert [ax.images[0].get_array().shape for ax in fig.axes] == [(4, 4), (4, 4, 3)]
