@@ -144,13 +144,11 @@ class Restorer:
         """Show the clean image, (H, W), to a model that is an oracle; no other looks at it."""
         reveal(self.module, torch.from_numpy(clean)[None, None])
 
-    def coefficient(self, degraded: np.ndarray) -> np.ndarray:
-        """The coefficient function of a diffusion, g of each pixel of an (H, W) image at the first step, (H, W)."""
-        diffusivity, f = self.module.diffusivity, torch.from_numpy(degraded)[None, None]
+    def coefficient(self, image: np.ndarray) -> np.ndarray:
+        """The coefficient function g at each pixel of an (H, W) image, (H, W), by what the diffusion read off the image
+        (or channel) restored last, whose states alone it fits."""
         with torch.inference_mode():
-            if hasattr(diffusivity, "prepare"):
-                diffusivity.prepare(f)
-            return on_pixels(diffusivity(f))[0, 0].numpy()
+            return on_pixels(self.module.diffusivity(torch.from_numpy(image)[None, None]))[0, 0].numpy()
 
     def restore(self, degraded: np.ndarray) -> np.ndarray:
         """(H, W) or (H, W, C) numbers on 0..255 to float32 of the same shape, neither clipped nor rounded.
