@@ -666,11 +666,24 @@ def test_missing_scores_are_named(elsewhere):
 # Large images
 
 
-def test_lambda_of_a_large_image_is_read_in_tiles(monkeypatch):
+def test_lambda_of_a_large_image_is_read_in_tiles_of_the_training_size(monkeypatch):
     network = learned_lambda.LambdaNetwork([5.0]).eval()
     torch.nn.init.normal_(network.unit.weight)
     tile = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (2, 1, 32, 32)).astype(np.float32))
     monkeypatch.setattr(learned_lambda, "TILE", 32)
+    assert learned_lambda._starts(20) == learned_lambda._starts(32) == [0]
+    assert learned_lambda._starts(33) == [0, 1] and learned_lambda._starts(81) == [0, 24, 49]
     with torch.inference_mode():
         torch.testing.assert_close(network(tile.repeat(1, 1, 2, 3)), network(tile))
         assert network(tile[..., :31, :17]).shape == network(tile.repeat(1, 1, 2, 1)[..., :33, :]).shape == (2, 1, 1, 1)
+
+
+@pytest.mark.parametrize("name", ["learned-lambda", "learned-lambda-blind-time"])
+def test_what_a_network_chooses_hardly_depends_on_the_size_of_the_image(name):
+    """Of a texture that goes on and on."""
+    clean = images.centre_crop(next(one for one in images.load("shipped/test") if one.name == "grass").pixels, 480)
+    noisy, restorer, chosen = Gaussian(25)(clean, np.random.default_rng(0)), anisodiff.load(name), []
+    for side in (96, 240, 480):
+        restorer.restore(images.centre_crop(noisy, side))
+        chosen.append(restorer.chosen["lambda"])
+    assert max(chosen) < 1.2 * min(chosen)

@@ -89,7 +89,7 @@ class BorderP1(nn.Module):
 
     def prepare(self, f: Tensor) -> None:
         self.top, p = gradient_norm(f).amax((2, 3), keepdim=True).clamp_min(1e-3), self.probability(f)
-        border, smooth = nodal_values(self.network(f)).chunk(2, 1)
+        border, smooth = nodal_values(self.network(f, self.top)).chunk(2, 1)
         self.nodal = p * border + (1 - p) * smooth
 
     def forward(self, u: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from ..diffusion import gradient
 from .classic import perona_malik
 from .fused import diffuse
 
-TILE = 1024  # pixels a side; whole photographs of a camera would take a kilobyte of memory a pixel
+TILE = 96  # pixels a side, as in training: zeros beyond the border weigh less in the mean of a larger image
 
 
 class LambdaNetwork(nn.Module):
@@ -18,7 +18,7 @@ class LambdaNetwork(nn.Module):
     Two 3x3 convolutions (32, 64 filters), four residual blocks of two separable convolutions (16, 32, 64, 128
     filters, each halving the image), one separable convolution (1024), the mean over the image, one unit a number:
     206,065 parameters with one. ``start`` are the numbers that an untrained network gives to every image. The mean over
-    an image of more than TILE pixels a side is that over its tiles.
+    an image of more than TILE pixels a side is that over tiles of that size, spread evenly over it.
     Source: Valdivia Ortega et al. 2024, section 3.1 and Table 3; the layout follows the released checkpoints' shapes.
     """
 
@@ -33,10 +33,10 @@ class LambdaNetwork(nn.Module):
             self.unit.bias[:] = torch.tensor(start)
 
     def forward(self, f: Tensor) -> Tensor:
-        mean = f.new_zeros(len(f), self.unit.in_features)
-        for band in f.tensor_split(-(-f.shape[2] // TILE), 2):
-            for tile in band.tensor_split(-(-f.shape[3] // TILE), 3):
-                mean = mean + self._features(tile).mean((2, 3)) * (tile[0].numel() / f[0].numel())
+        tiles = [
+            f[..., top : top + TILE, left : left + TILE] for top in _starts(f.shape[2]) for left in _starts(f.shape[3])
+        ]
+        mean = sum(self._features(tile).mean((2, 3)) for tile in tiles) / len(tiles)
         return self.unit(mean)[:, :, None, None]
 
     def _features(self, f: Tensor) -> Tensor:
@@ -78,6 +78,12 @@ class LearnedLambda(nn.Module):
     def fast(self, u: Tensor, steps: int, tau: float) -> Tensor:
         lambdas, shares = (numbers.detach().numpy().ravel() for numbers in (self.lambda_, self.share))
         return diffuse(u, lambdas, self.option, steps, tau * shares)
+
+
+def _starts(extent: int) -> list[int]:
+    """Where tiles of TILE pixels begin along an axis: as few as cover it, evenly spread."""
+    count = -(-extent // TILE)
+    return [round(at * (extent - TILE) / (count - 1)) for at in range(count)] if count > 1 else [0]
 
 
 def to_lambda(z: Tensor) -> Tensor:
