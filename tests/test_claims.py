@@ -91,10 +91,13 @@ def test_g_on_borders_and_beside_them():
     border = np.zeros(CLEAN.shape, bool)
     border[:, 15] = border[15, :] = True  # steps of more than 30 gray levels right of and below these pixels
     g[border] = 0.25
-    assert metrics.g_borders(g, CLEAN) == pytest.approx(-0.75)
+    assert metrics.g_borders(g, CLEAN) == pytest.approx(-0.75 / g.mean())
+    assert metrics.g_borders(g / 50, CLEAN) == pytest.approx(metrics.g_borders(g, CLEAN))
     assert metrics.g_borders(g, np.zeros_like(CLEAN)) == 0
     assert metrics.g_borders(g, CLEAN, threshold=1000) == 0
 
 
 def test_the_spread_of_g():
-    assert metrics.g_spread(np.linspace(0, 1, 101), CLEAN) == pytest.approx(0.9)
+    assert metrics.g_spread(np.linspace(0, 1, 101), CLEAN) == pytest.approx(0.9 / 0.95)
+    assert metrics.g_spread(np.linspace(0, 0.01, 101), CLEAN) == pytest.approx(0.9 / 0.95)
+    assert metrics.g_spread(np.linspace(-1, 1, 101), CLEAN) == pytest.approx(1.8 / 0.96)

@@ -39,21 +39,21 @@ def g_intensity(g: np.ndarray, clean: np.ndarray) -> float:
 
 
 def g_borders(g: np.ndarray, clean: np.ndarray, threshold: float = 30) -> float:
-    """Mean of a coefficient function on the clean image's borders minus its mean beside them; 0 where one is empty.
+    """Mean of a coefficient function on the clean image's borders minus its mean beside them, over its mean size.
 
-    Both (H, W); borders as :func:`~anisodiff.borders.labels` has them, below 0 where they diffuse less.
+    Both (H, W); borders as :func:`~anisodiff.borders.labels` has them; below 0 where they diffuse less, -1 for not at
+    all; 0 where there are none.
     """
     border = labels(torch.from_numpy(clean)[None, None], threshold)[0, 0].numpy() > 0
-    return float(g[border].mean() - g[~border].mean()) if 0 < border.mean() < 1 else 0.0
+    if not 0 < border.mean() < 1:
+        return 0.0
+    return float((g[border].mean() - g[~border].mean()) / max(np.abs(g).mean(), 1e-12))
 
 
 def g_spread(g: np.ndarray, clean: np.ndarray) -> float:
-    """How far apart high and low values of a coefficient function are: its 95th minus its 5th percentile."""
-    return float(np.subtract(*np.percentile(g, (95, 5))))
-
-
-METRICS = {"psnr": psnr, "ssim": ssim}
-COEFFICIENT = {"g-intensity": g_intensity, "g-borders": g_borders, "g-spread": g_spread}
+    """How far apart high and low values of a coefficient function are: its 95th minus its 5th percentile, over the
+    95th of its size."""
+    return float(np.subtract(*np.percentile(g, (95, 5))) / max(np.percentile(np.abs(g), 95), 1e-12))
 
 
 def expected_edginess(clean: np.ndarray, kind: str, level: float) -> float:
