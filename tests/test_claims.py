@@ -67,11 +67,13 @@ def test_a_page_shows_the_verdicts_and_keeps_them(toy, monkeypatch):
 
 
 def test_every_claim_is_put_to_the_test_by_its_page():
-    """By name, or by a name with a part filled in such as lambda-dark-{kind}."""
+    """Its name stands in the code of the page, whole or with a part to fill in, such as lambda-dark-{kind}."""
     for name, claim in claims.findings().items():
         cells = nbformat.read(NOTEBOOKS / f"{claim['page']}.ipynb", as_version=4).cells
-        named = re.findall(r'page\.verdict\(\s*f?"([^"]+)"', "\n".join(cell.source for cell in cells))
-        patterns = ["[a-z0-9-]+".join(re.escape(part) for part in re.split(r"\{[^}]*\}", one)) for one in named]
+        code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+        assert "page.verdict(" in code and "page.verdicts()" in code
+        named = (re.split(r"\{[^}]*\}", text) for text in re.findall(r'"([^"\n]+-[^"\n]+)"', code))
+        patterns = ["[a-z0-9-]+".join(map(re.escape, parts)) for parts in named]
         assert any(re.fullmatch(pattern, name) for pattern in patterns), f"{claim['page']} does not test {name}"
 
 
