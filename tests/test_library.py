@@ -465,7 +465,7 @@ def test_one_set_of_weights_for_all_levels_or_all_degradations():
     assert len(set(anything)) == 1
     assert Experiment("border-classifier-universal", "blur", 4).name == "border-classifier-universal/all"
     named = [experiment.name for experiment in experiments.grid()]
-    assert len(named) == len(set(named)) and "p1/blur" in named and "learned-lambda/blur-4" in named
+    assert len(named) == len(set(named)) and "border-classifier/blur" in named and "learned-lambda/blur-4" in named
 
 
 def test_a_blind_model_draws_all_levels_of_its_degradation():
