@@ -85,3 +85,7 @@ def expected_edginess(clean: np.ndarray, kind: str, level: float) -> float:
     else:
         raise ValueError(f"the expected edginess is known for gaussian, poisson and salt-pepper, not for {kind!r}")
     return float(expected.sum() / clean.size)
+
+
+METRICS = {"psnr": psnr, "ssim": ssim}
+COEFFICIENT = {"g-intensity": g_intensity, "g-borders": g_borders, "g-spread": g_spread}
