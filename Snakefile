@@ -134,6 +134,8 @@ if PROFILE == "paper":
     rule scores:
         input:
             expand("_build/paper/scores/{score}", score=SCORES),
+            expand("_build/paper/borders/{kind}", kind=["blur", "gaussian", "inpainting", "poisson", "salt-pepper"]),
+            "_build/paper/human-boundaries",
             "_build/paper/protocol-card",
         message:
             "weights and scores are current"
@@ -183,3 +185,31 @@ if PROFILE == "paper":
             "what each choice of the protocol costs"
         shell:
             "{PYTHON} -c 'from anisodiff import protocol; protocol.record()'"
+
+    rule borders:
+        input:
+            "_build/paper/weights/border-classifier/{kind}",
+            "_build/paper/weights/border-classifier-universal/all",
+        output:
+            touch("_build/paper/borders/{kind}"),
+        params:
+            protocol=STUDY["protocol"],
+        message:
+            "scores of the detectors of borders for {wildcards.kind}"
+        shell:
+            "{PYTHON} -c 'from anisodiff import detection;"
+            ' detection.is_recorded("{wildcards.kind}") or detection.record("{wildcards.kind}")\''
+
+    rule human_boundaries:
+        input:
+            "_build/paper/weights/border-classifier/gaussian",
+            "_build/paper/weights/border-classifier-universal/all",
+        output:
+            touch("_build/paper/human-boundaries"),
+        params:
+            protocol=STUDY["protocol"],
+        message:
+            "borders and what humans drew"
+        shell:
+            "{PYTHON} -c 'from anisodiff import boundaries;"
+            " boundaries.is_recorded_human() or boundaries.record_human()'"

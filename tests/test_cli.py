@@ -275,9 +275,10 @@ def test_folders_that_cannot_be_restored(tmp_path, capsys):
         (("--degradation", "snow"), "unknown degradation 'snow'"),
         (("--level", "-1"), "must be above 0"),
         (
-            ("--model", "learned-lambda", "--degradation", "blur", "--level", "4"),
-            "learned-lambda has no weights for blur",
+            ("--model", "perona-malik-released-tuned", "--degradation", "blur", "--level", "4"),
+            "perona-malik-released-tuned has no weights for blur",
         ),
+        (("--model", "border-classifier"), "border-classifier finds borders: it restores nothing"),
     ],
 )
 def test_what_is_unknown_is_told_in_one_line(tmp_path, capsys, arguments, said):
@@ -299,7 +300,7 @@ def test_evaluate_prints_means_and_writes_every_score(tmp_path, capsys):
     arguments = ("evaluate", "perona-malik", "--collection", "shipped/test", "--crop", "64")
     assert run(*arguments, "--csv", tmp_path / "new/out.csv") == 0
     rows = pd.read_csv(tmp_path / "new/out.csv")
-    assert rows.groupby("metric").size().to_dict() == {"psnr": 5, "ssim": 5}
+    assert set(rows.metric) >= {"psnr", "ssim"} and (rows.groupby("metric").size() == 5).all()
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "perona-malik, gaussian 25, 5 images of shipped/test"
     _, mean, low, high = next(line for line in lines if line.startswith("psnr")).split()

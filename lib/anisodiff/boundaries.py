@@ -6,7 +6,6 @@ recall is over the boundary pixels of all annotators. Here the matching is a lar
 keeps distances short and may leave pixels unmatched for that: scores can be a little above those of the benchmark.
 """
 
-import json
 import os
 import time
 from pathlib import Path
@@ -148,11 +147,7 @@ def recipe(kind: str) -> dict:
 
 def is_recorded_human(kind: str = "gaussian") -> bool:
     """Whether the recorded counts were made by what the study says now."""
-    try:
-        made = json.loads(_path(kind).with_suffix(".json").read_text())["recipe"]
-        return _path(kind).is_file() and made == recipe(kind)
-    except (OSError, ValueError, KeyError):
-        return False
+    return evaluation.made_by(_path(kind), recipe(kind))
 
 
 def read_human(kind: str = "gaussian") -> pd.DataFrame:

@@ -4,7 +4,6 @@ A detector gives a score map, (H, W) of (H, W): the higher, the more likely a bo
 detection; all thresholds together a precision-recall curve.
 """
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -247,11 +246,8 @@ def record(kind: str) -> None:
 
 def is_recorded(kind: str) -> bool:
     """Whether the recorded scores were made by what the study says now."""
-    try:
-        made = json.loads(_path(kind).with_suffix(".json").read_text())["recipe"]
-        return _path(kind).is_file() and curves_path(kind).is_file() and made == recipe(kind)
-    except (OSError, ValueError, KeyError):
-        return False
+    made = recipe(kind)
+    return evaluation.made_by(_path(kind), made) and evaluation.made_by(curves_path(kind), made)
 
 
 def read(kind: str) -> tuple[pd.DataFrame, pd.DataFrame]:

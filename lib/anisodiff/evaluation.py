@@ -91,9 +91,13 @@ def write_scores(path: Path, table: pd.DataFrame, facts: dict) -> None:
 
 def is_recorded(model: str, kind: str) -> bool:
     """Whether the recorded scores were made by what the study says now."""
-    path = scores_path(experiments.study()["protocol"]["collection"], model, kind)
+    return made_by(scores_path(experiments.study()["protocol"]["collection"], model, kind), recipe(model, kind))
+
+
+def made_by(path: Path, recipe: dict) -> bool:
+    """Whether a table is there and the facts beside it name just this recipe."""
     try:
-        return path.is_file() and json.loads(path.with_suffix(".json").read_text())["recipe"] == recipe(model, kind)
+        return path.is_file() and json.loads(path.with_suffix(".json").read_text())["recipe"] == recipe
     except (OSError, ValueError, KeyError):
         return False
 
