@@ -14,6 +14,9 @@ OTHER = {
 }
 
 
+TRAINS = {"border_classification"}  # with these parameters: a training shows its progress
+
+
 @pytest.mark.parametrize("page", OTHER)
 def test_page_runs_with_other_parameters(page, tmp_path):
     output = tmp_path / f"{page}.ipynb"
@@ -23,11 +26,10 @@ def test_page_runs_with_other_parameters(page, tmp_path):
     assert OTHER[page].items() <= record["parameters"].items()
     assert any(name.startswith("data/scores/") for name in record["used"])
     shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    noise = [output for output in shown if output.output_type == "error"]
-    noise += [
-        output
-        for output in shown
-        if output.output_type == "stream" and output.text.strip() and "step/s" not in output.text
-    ]
+    noise = [output for output in shown if output.output_type in ("stream", "error")]
+    if page in TRAINS:
+        noise = [
+            output for output in noise if output.get("text", "!").strip() and "step/s" not in output.get("text", "")
+        ]
     assert not noise, "on a published page; the progress of a training that was asked for is none"
     assert sum("figure" in output.metadata for output in shown if output.output_type == "display_data") >= 2

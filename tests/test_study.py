@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from anisodiff import evaluation, experiments, images, models, training
-from anisodiff.degradations import DEGRADATIONS
 
 COLLECTION = experiments.study()["protocol"]["collection"]
-GRID = experiments.grid("paper")
-SCORES = experiments.scored()
+OPTION_1 = [("learned-lambda-option-1", kind) for kind in ("gaussian", "poisson")]  # shipped, not yet for all five
+GRID = experiments.grid("paper") + [
+    experiments.Experiment(model, kind, level) for model, kind in OPTION_1 for level in experiments.levels(model, kind)
+]
+SCORES = experiments.scored() + OPTION_1
 
 
 def scores(model, kind="gaussian", metric="psnr"):
@@ -57,14 +59,14 @@ def by_level(model, kind, metric="psnr"):
 def test_learned_lambda_is_nowhere_worse_than_the_tuned_classic_nor_above_its_oracle(model, kind):
     suffix = model.removeprefix("learned-lambda")
     tuned, learned = by_level(f"perona-malik{suffix}", kind), by_level(model, kind)
-    assert (learned >= tuned - 0.05).all()
+    assert (learned >= tuned - 0.02).all()
     if kind in ("gaussian", "poisson"):  # elsewhere the best lambda lies beyond the oracle's search
         assert (learned <= by_level(f"perona-malik-oracle-lambda{suffix}", kind) + 0.005).all()
 
 
-def test_learned_lambda_is_better_than_the_tuned_classic_in_four_degradations():
-    gains = {kind: (by_level("learned-lambda", kind) - by_level("perona-malik", kind)).mean() for kind in DEGRADATIONS}
-    assert sum(gain > 0 for gain in gains.values()) >= 4, gains
+@pytest.mark.parametrize("kind", ["gaussian", "poisson", "salt-pepper"])
+def test_learned_lambda_is_better_than_the_tuned_classic_under_noise(kind):
+    assert (by_level("learned-lambda", kind) - by_level("perona-malik", kind)).mean() > 0.01
 
 
 def test_the_classifier_finds_borders_far_better_than_a_gradient_threshold():
