@@ -9,6 +9,7 @@ from ..diffusion import gradient
 from .classic import perona_malik
 from .fused import diffuse
 
+AT_ONCE = 64  # tiles; a bound on the memory
 TILE = 96  # pixels a side, as in training: zeros beyond the border weigh less in the mean of a larger image
 
 
@@ -33,11 +34,10 @@ class LambdaNetwork(nn.Module):
             self.unit.bias[:] = torch.tensor(start)
 
     def forward(self, f: Tensor) -> Tensor:
-        tiles = [
-            f[..., top : top + TILE, left : left + TILE] for top in _starts(f.shape[2]) for left in _starts(f.shape[3])
-        ]
-        mean = sum(self._features(tile).mean((2, 3)) for tile in tiles) / len(tiles)
-        return self.unit(mean)[:, :, None, None]
+        corners = [(top, left) for top in _starts(f.shape[2]) for left in _starts(f.shape[3])]
+        tiles = torch.cat([f[..., top : top + TILE, left : left + TILE] for top, left in corners])
+        means = torch.cat([self._features(some).mean((2, 3)) for some in tiles.split(AT_ONCE)])
+        return self.unit(means.unflatten(0, (len(corners), len(f))).mean(0))[:, :, None, None]
 
     def _features(self, f: Tensor) -> Tensor:
         features = self.stem(f / 255)
