@@ -459,7 +459,7 @@ def test_a_variation_is_named_after_what_it_varies():
 
 def test_one_set_of_weights_for_all_levels_or_all_degradations():
     low, high = (Experiment("p1", "blur", level) for level in (1, 16))
-    assert low.blind and low.name == high.name == "p1/blur" and low.digest == high.digest
+    assert low.all_levels and low.name == high.name == "p1/blur" and low.digest == high.digest
     assert low.digest != Experiment("p1", "gaussian", 25).digest
     anything = [Experiment("border-classifier-universal", kind, 0.5).digest for kind in DEGRADATIONS]
     assert len(set(anything)) == 1
@@ -468,7 +468,7 @@ def test_one_set_of_weights_for_all_levels_or_all_degradations():
     assert len(named) == len(set(named)) and "border-classifier/blur" in named and "learned-lambda/blur-4" in named
 
 
-def test_a_blind_model_draws_all_levels_of_its_degradation():
+def test_a_model_for_all_levels_draws_them_all():
     generator = np.random.default_rng(0)
     drawn = [training._drawn(Experiment("p1", "gaussian", 25), generator) for _ in range(300)]
     levels = np.array([kind.level for kind in drawn])
@@ -480,14 +480,29 @@ def test_a_blind_model_draws_all_levels_of_its_degradation():
     assert training._drawn(SMOKE, generator) == Gaussian(25)
 
 
-def test_a_blind_model_is_warned_of_beyond_its_levels_only(elsewhere):
+def test_a_model_for_all_levels_is_warned_of_beyond_them_only(elsewhere):
     training.fit(Experiment("p1", "blur", 4, "smoke"))
     shipped = Experiment("p1", "blur", 4)
     shipped.weights.parent.mkdir(parents=True)
     Experiment("p1", "blur", 4, "smoke").weights.rename(shipped.weights)
-    anisodiff.load("p1", "blur", 3.3)
+    assert float(anisodiff.load("p1", "blur", 3.3).module.diffusivity.level) == pytest.approx(3.3)
     with pytest.warns(models.UntrainedLevel, match="p1 was not made for blur at 100, only at 1, 2.25, 4, 9, 16"):
         anisodiff.load("p1", "blur", 100)
+
+
+def test_a_model_is_told_the_level_unless_it_is_blind(elsewhere, monkeypatch):
+    told, tell = [], models.tell
+    monkeypatch.setattr(models, "tell", lambda module, level: told.append(level.flatten().tolist()) or tell(module, level))
+    image = np.tile(np.linspace(0, 200, 24, dtype=np.float32), (24, 1))
+    restored = {}
+    for name in ("p1", "p1-blind"):
+        training.fit(Experiment(name, "gaussian", 5, "smoke"))
+        batches = [levels for levels in told if len(levels) == 2]
+        assert batches and all(5 <= level <= 50 for levels in batches for level in levels)
+        for level in (5, 50):
+            restored[name, level] = models.open_weights(Experiment(name, "gaussian", level, "smoke")).restore(image)
+    assert not np.array_equal(restored["p1", 5], restored["p1", 50])
+    assert np.array_equal(restored["p1-blind", 5], restored["p1-blind", 50])
 
 
 def test_what_is_trained_with_a_classifier_hangs_on_its_weights(elsewhere):

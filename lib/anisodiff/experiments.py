@@ -79,11 +79,11 @@ class Experiment:
 
     @property
     def name(self) -> str:
-        made_for = ("all" if self.universal else self.degradation) + ("" if self.blind else f"-{self.level:g}")
+        made_for = ("all" if self.universal else self.degradation) + ("" if self.all_levels else f"-{self.level:g}")
         return f"{self.model}/{made_for}" + (f"-seed-{self.seed}" if self.seed else "")
 
     @property
-    def blind(self) -> bool:
+    def all_levels(self) -> bool:
         """Whether one set of weights serves all levels."""
         return self._asks("levels")
 
@@ -121,7 +121,7 @@ class Experiment:
     def digest(self) -> str:
         """Twelve hexadecimal digits that change with anything that should make the weights anew."""
         made_for = {
-            "level": None if self.blind else float(self.level),
+            "level": None if self.all_levels else float(self.level),
             "degradation": None if self.universal else self.degradation,
         }
         recipe = json.dumps(asdict(self) | made_for | {"settings": self.settings}, sort_keys=True)

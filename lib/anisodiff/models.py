@@ -42,8 +42,8 @@ def _learned_lambda(option, lambda_, steps, tau, time=False):
     return Diffusion(LearnedLambda(option, lambda_, time), steps, tau)
 
 
-def _p1(intervals, steps, tau, nonnegative=False, context=True):
-    return Diffusion(P1(intervals, nonnegative, context), steps, tau)
+def _p1(intervals, steps, tau, **how):
+    return Diffusion(P1(intervals, **how), steps, tau)
 
 
 def _border_lambdas(source, classifier, option, lambda_, steps, tau):
@@ -62,7 +62,7 @@ def _probability(source: str, classifier: str) -> Probability:
     return Probability(source, module.threshold, module.float().eval().requires_grad_(False))
 
 
-LONG = {"steps": 20, "tau": 0.25}  # where a network shares out the time
+LONG = {"lambda_": 100.0, "steps": 48, "tau": 0.25}  # where a network shares out the time
 TEN = {"steps": 10, "tau": 0.25}
 
 MODELS = {
@@ -76,9 +76,10 @@ MODELS = {
         "the same, one network for all levels", _learned_lambda, {"option": 2}, "perona-malik-blind"
     ),
     "learned-lambda-blind-time": Entry(
-        "the same network gives the time too", _learned_lambda, {"option": 2, "lambda_": 25.0, "time": True} | LONG
+        "the same network gives the time too", _learned_lambda, {"option": 2, "time": True} | LONG
     ),
     "p1": Entry("g by a P1 function a pixel, for all levels", _p1, {"intervals": 8} | TEN),
+    "p1-blind": Entry("the same, not told the level", _p1, {"intervals": 8, "blind": True} | TEN),
     "p1-nonnegative": Entry("the same with g at least 0", _p1, {"intervals": 8, "nonnegative": True} | TEN),
     "p1-pointwise": Entry("the same, seeing single pixels", _p1, {"intervals": 8, "context": False} | TEN),
     "border-classifier": Entry("each pixel's probability of a border", BorderClassifier, {"threshold": 30}),
@@ -86,7 +87,7 @@ MODELS = {
 } | {
     f"{name}-borders{suffix}": Entry(f"{summary}, mixed by {what}", build, fixed | {"source": source})
     for name, summary, build, fixed in (
-        ("learned-lambda", "two lambdas an image and the time", _border_lambdas, {"option": 2, "lambda_": 25.0} | LONG),
+        ("learned-lambda", "two lambdas an image and the time", _border_lambdas, {"option": 2} | LONG),
         ("p1", "two P1 functions a pixel", _border_p1, {"intervals": 8} | TEN),
     )
     for suffix, source, what in (
@@ -177,6 +178,13 @@ def reveal(module: nn.Module, clean: torch.Tensor) -> None:
         probability.reveal(clean)
 
 
+def tell(module: nn.Module, level: torch.Tensor) -> None:
+    """Tell a module that is not blind the degradation's levels, (B, 1, 1, 1), of the next batch."""
+    diffusivity = getattr(module, "diffusivity", None)
+    if not getattr(diffusivity, "blind", True):
+        diffusivity.level = level
+
+
 def load(name: str, degradation: str = "gaussian", level: float = 25, seed: int = 0) -> Restorer:
     """A model of the list with its shipped weights for a degradation and level, ready to restore.
 
@@ -195,7 +203,9 @@ def load(name: str, degradation: str = "gaussian", level: float = 25, seed: int 
             f"`anisodiff fit {name} --degradation {degradation} --level {level:g}` makes them"
         )
     nearest = min(made, key=lambda other: abs(np.log(other / level)))
-    if nearest != level and not (wanted.blind and made[0] <= level <= made[-1]):
+    if wanted.all_levels and made[0] <= level <= made[-1]:
+        nearest = level
+    if nearest != level:
         warnings.warn(
             f"{name} was not made for {degradation} at {level:g}, only at {', '.join(f'{at:g}' for at in made)}: "
             f"the weights for {nearest:g} are used",
@@ -206,11 +216,11 @@ def load(name: str, degradation: str = "gaussian", level: float = 25, seed: int 
 
 
 def levels_with_weights(name: str, degradation: str, seed: int = 0) -> list[float]:
-    """The levels of a degradation for which shipped weights are on disk: all of the study's for a blind model."""
+    """The levels of a degradation for which shipped weights are on disk: all of the study's where one set serves them."""
     levels = DEGRADATIONS[degradation].levels
-    blind = experiments.Experiment(name, degradation, levels[0], seed=seed)
-    if blind.blind:
-        return list(levels) if blind.weights.is_file() else []
+    first = experiments.Experiment(name, degradation, levels[0], seed=seed)
+    if first.all_levels:
+        return list(levels) if first.weights.is_file() else []
     ending = f"-seed-{seed}" if seed else ""
     there = (provenance.ROOT / "data/weights" / name).glob("*.safetensors")
     found = (re.fullmatch(rf"{degradation}-([\d.e+-]+?){ending}", path.stem) for path in there)
@@ -222,6 +232,7 @@ def open_weights(experiment: experiments.Experiment) -> Restorer:
     tensors, header = weights.read(experiment.weights)
     module = entry(experiment.model).build(**header["build"])
     module.load_state_dict(tensors)
+    tell(module, torch.full((1, 1, 1, 1), float(experiment.level)))
     return Restorer(experiment.model, module.float().eval().requires_grad_(False), header)
 
 

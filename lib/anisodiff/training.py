@@ -84,8 +84,8 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
     start = time.monotonic() - done["seconds"]
     for step in range(done["step"], settings["steps"]):
         generator = np.random.default_rng([experiment.seed, 2, step])
-        clean, degraded = _batch(experiment, collection, settings["batch"], generator)
-        loss = _loss(module.train(), clean, degraded, settings.get("loss", "mse"))
+        batch = _batch(experiment, collection, settings["batch"], generator)
+        loss = _loss(module.train(), batch, settings.get("loss", "mse"))
         if not torch.isfinite(loss):
             raise TrainingFailed(
                 f"{experiment.name}: the loss is {loss.item()} at step {step}; "
@@ -112,7 +112,7 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
     facts = {
         "build": arguments,
         scored: done["best"],
-        f"{scored}_stored": _score(module, *validation),
+        f"{scored}_stored": _score(module, validation),
         "curve": done["curve"],
         "seconds": round(done["seconds"], 1),
     }
@@ -133,45 +133,54 @@ def _arguments(experiment: Experiment) -> dict:
     return arguments | entry.fixed
 
 
-def _batch(experiment, collection, count, generator) -> tuple[torch.Tensor, torch.Tensor]:
+def _batch(experiment, collection, count, generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Clean and degraded crops, (B, 1, H, W), and the levels, (B, 1, 1, 1)."""
     clean = images.random_crops(collection, experiment.settings["train"]["crop"], count, generator)
-    degraded = np.stack([_drawn(experiment, generator)(crop, generator) for crop in clean])
-    return torch.from_numpy(clean)[:, None], torch.from_numpy(degraded)[:, None]
+    drawn = [_drawn(experiment, generator) for _ in clean]
+    degraded = np.stack([how(crop, generator) for how, crop in zip(drawn, clean, strict=True)])
+    levels = torch.tensor([float(how.level) for how in drawn])
+    return torch.from_numpy(clean)[:, None], torch.from_numpy(degraded)[:, None], levels[:, None, None, None]
 
 
 def _drawn(experiment: Experiment, generator: np.random.Generator):
     """The degradation of one crop; where the model is made for several, drawn, the level evenly in its logarithm."""
-    if not experiment.blind:
+    if not experiment.all_levels:
         return degradation(experiment.degradation, experiment.level)
     name = generator.choice(list(DEGRADATIONS)) if experiment.universal else experiment.degradation
     ends = np.log([DEGRADATIONS[name].levels[at] for at in (0, -1)])
     return degradation(name, float(np.exp(generator.uniform(*ends))))
 
 
-def _loss(module: nn.Module, clean: torch.Tensor, degraded: torch.Tensor, name: str) -> torch.Tensor:
+def _restored(module: nn.Module, clean: torch.Tensor, degraded: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
+    models.reveal(module, clean)
+    models.tell(module, levels)
+    return module(degraded)
+
+
+def _loss(module: nn.Module, batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor], name: str) -> torch.Tensor:
     """``mse``: the mean squared error; ``psnr``: minus the mean PSNR, which weighs all levels alike."""
+    clean, degraded, _ = batch
     if hasattr(module, "loss"):
         return module.loss(degraded, clean)
-    models.reveal(module, clean)
     if name == "mse":
-        return mse_loss(module(degraded), clean)
-    return 10 * torch.log10((module(degraded) - clean).square().mean((1, 2, 3)) / 255**2).mean()
+        return mse_loss(_restored(module, *batch), clean)
+    return 10 * torch.log10((_restored(module, *batch) - clean).square().mean((1, 2, 3)) / 255**2).mean()
 
 
 def _keep_if_best(module: nn.Module, step: int, loss: float | None, validation, done: dict) -> float:
-    score = _score(module, *validation)
+    score = _score(module, validation)
     done["curve"].append([step, loss and round(loss, 2), round(score, 4)])
     if score > done["best"]:
         done["best"], done["state"] = score, {name: value.clone() for name, value in module.state_dict().items()}
     return score
 
 
-def _score(module: nn.Module, clean: torch.Tensor, degraded: torch.Tensor) -> float:
+def _score(module: nn.Module, batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> float:
     """Mean PSNR of the clipped restorations, or minus the loss that a module brings of its own."""
+    clean, degraded, _ = batch
     with torch.inference_mode():
         if hasattr(module.eval(), "loss"):
             return -float(module.loss(degraded, clean))
-        models.reveal(module, clean)
-        restored = module(degraded).clamp(0, 255)
+        restored = _restored(module, *batch).clamp(0, 255)
     error = (restored - clean).square().mean((1, 2, 3), dtype=torch.float64)
     return float((10 * torch.log10(255**2 / error)).mean())

@@ -103,7 +103,7 @@ def tune(experiment: Experiment) -> tuple[nn.Module, dict]:
     settings, option = experiment.settings["tune"], entry.fixed["option"]
     released = "released" in experiment.model
     scheme = (released_scheme if released else correct_scheme)(option, settings["tau"])
-    levels = DEGRADATIONS[experiment.degradation].levels if experiment.blind else [experiment.level]
+    levels = DEGRADATIONS[experiment.degradation].levels if experiment.all_levels else [experiment.level]
     pairs = [
         degraded_crops(experiment.settings["collection"], kind, settings["crops"], 256, experiment.seed)
         for kind in (degradation(experiment.degradation, level) for level in levels)

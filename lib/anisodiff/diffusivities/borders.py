@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..borders import labels
 from ..diffusion import gradient, on_edges
 from .classic import perona_malik
-from .learned_lambda import LambdaNetwork, to_lambda, to_number
+from .learned_lambda import FIRST_SHARE, LambdaNetwork, to_lambda, to_number
 from .p1 import NodalNetwork, gradient_norm, nodal_values, piecewise_affine
 
 SOURCES = ("classifier", "true", "half")
@@ -55,7 +55,7 @@ class BorderLambdas(nn.Module):
     def __init__(self, probability: Probability, option: int = 2, start: float = 25.0):
         super().__init__()
         self.probability, self.option = probability, option
-        self.network = LambdaNetwork([to_number(start), to_number(start), 0.0])
+        self.network = LambdaNetwork([to_number(start), to_number(start), FIRST_SHARE])
         self.lambdas = self.share = self.mixed = None
 
     def prepare(self, f: Tensor) -> None:
@@ -80,16 +80,16 @@ class BorderP1(nn.Module):
     Source: slides "Performance while learning lambdas" (14.12.22), P1 functions with border classification.
     """
 
-    bound, signed = 1.0, True
+    bound, signed, blind = 1.0, True, False
 
     def __init__(self, probability: Probability, intervals: int = 8):
         super().__init__()
-        self.probability, self.intervals = probability, intervals
+        self.probability, self.intervals, self.level = probability, intervals, torch.ones(1, 1, 1, 1)
         self.network, self.top, self.nodal = NodalNetwork(2 * (intervals + 1)), None, None
 
     def prepare(self, f: Tensor) -> None:
         self.top, p = gradient_norm(f).amax((2, 3), keepdim=True).clamp_min(1e-3), self.probability(f)
-        border, smooth = nodal_values(self.network(f, self.top)).chunk(2, 1)
+        border, smooth = nodal_values(self.network(f, self.top, self.level)).chunk(2, 1)
         self.nodal = p * border + (1 - p) * smooth
 
     def forward(self, u: Tensor) -> Tensor:

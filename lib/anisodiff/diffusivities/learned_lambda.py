@@ -10,6 +10,7 @@ from .classic import perona_malik
 from .fused import diffuse
 
 AT_ONCE = 64  # tiles; a bound on the memory
+FIRST_SHARE = -2.0  # of the time, before training: sigmoid(-2) = 0.12
 TILE = 96  # pixels a side, as in training: zeros beyond the border weigh less in the mean of a larger image
 
 
@@ -59,7 +60,7 @@ class LearnedLambda(nn.Module):
     def __init__(self, option: int = 2, start: float = 25.0, time: bool = False):
         super().__init__()
         self.option, self.time = option, time
-        self.network = LambdaNetwork([to_number(start), *[0.0] * time])
+        self.network = LambdaNetwork([to_number(start), *[FIRST_SHARE] * time])
         self.lambda_ = self.share = None
 
     def prepare(self, f: Tensor) -> None:

@@ -12,16 +12,16 @@ DILATIONS = (1, 2, 4, 1)  # of the layers of 3x3, of which a pixel sees 17 x 17
 class NodalNetwork(nn.Module):
     """A degraded batch (B, 1, H, W) on 0..255 to ``outputs`` numbers a pixel, (B, outputs, H, W); zero when untrained.
 
-    From the pixel's value and gradient norm and the partition's end ``top``, (B, 1, 1, 1), by four convolutions of 24
-    filters and one of 1x1; after the second, the features' means over the image are added by a linear layer, so that
-    the kind and level of the degradation can be told. With ``context`` the four are 3x3, dilated by 1, 2, 4 and 1, the
+    From the pixel's value and gradient norm, the partition's end ``top`` and the degradation's level, both
+    (B, 1, 1, 1) or broadcast to it, by four convolutions of 24 filters and one of 1x1; after the second, the features'
+    means over the image are added by a linear layer. With ``context`` the four are 3x3, dilated by 1, 2, 4 and 1, the
     image continued by its border; without, 1x1: beside the means a pixel sees nothing but itself.
     """
 
     def __init__(self, outputs: int, context: bool = True, filters: int = 24):
         super().__init__()
         self.convolutions = nn.ModuleList()
-        for inputs, dilation in zip((3, filters, filters, filters), DILATIONS, strict=True):
+        for inputs, dilation in zip((4, filters, filters, filters), DILATIONS, strict=True):
             size, reach = (3, dilation) if context else (1, 0)
             convolution = nn.Conv2d(inputs, filters, size, dilation=dilation)
             self.convolutions.append(nn.Sequential(nn.ReplicationPad2d(reach), convolution, nn.ReLU()))
@@ -30,8 +30,9 @@ class NodalNetwork(nn.Module):
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 
-    def forward(self, f: Tensor, top: Tensor) -> Tensor:
-        x = torch.cat([f / 255 - 0.5, gradient_norm(f) / 64, (top / 255).expand_as(f)], 1)
+    def forward(self, f: Tensor, top: Tensor, level: Tensor) -> Tensor:
+        given = (top / 255).expand_as(f), torch.log10(level).to(f).expand_as(f)
+        x = torch.cat([f / 255 - 0.5, gradient_norm(f) / 64, *given], 1)
         for at, convolution in enumerate(self.convolutions):
             x = convolution(x)
             if at == 1:
@@ -45,22 +46,23 @@ class P1(nn.Module):
     The values at the ``intervals + 1`` nodes are read off the degraded image f once, for each pixel its own, by
     :func:`nodal_values` of a network's numbers: range (-1, 1), so that g may be NEGATIVE, which sharpens and knows no
     minimum-maximum principle, or (0, 1) with ``nonnegative``; bound 1. Gradients beyond the last node get its value.
-    ``context`` as in :class:`NodalNetwork`.
+    ``context`` as in :class:`NodalNetwork`; ``level`` is the degradation's, (B, 1, 1, 1), set before ``prepare`` and
+    left at 1 by who is ``blind`` to it.
     Source: slides "Performance while learning lambdas" (14.12.22), P1 functions.
     """
 
     bound = 1.0
 
-    def __init__(self, intervals: int = 8, nonnegative: bool = False, context: bool = True):
+    def __init__(self, intervals: int = 8, nonnegative: bool = False, context: bool = True, blind: bool = False):
         super().__init__()
         if intervals < 1:
             raise ValueError(f"a partition has at least one interval, got {intervals!r}")
-        self.intervals, self.signed = intervals, not nonnegative
+        self.intervals, self.signed, self.blind, self.level = intervals, not nonnegative, blind, torch.ones(1, 1, 1, 1)
         self.network, self.top, self.nodal = NodalNetwork(intervals + 1, context), None, None
 
     def prepare(self, f: Tensor) -> None:
         self.top = gradient_norm(f).amax((2, 3), keepdim=True).clamp_min(1e-3)
-        self.nodal = nodal_values(self.network(f, self.top), self.signed)
+        self.nodal = nodal_values(self.network(f, self.top, self.level), self.signed)
 
     def forward(self, u: Tensor) -> Tensor:
         return piecewise_affine(gradient_norm(u) * (self.intervals / self.top), self.nodal)
