@@ -63,7 +63,7 @@ def _probability(source: str, classifier: str) -> Probability:
 
 
 LONG = {"lambda_": 100.0, "steps": 48, "tau": 0.25}  # where a network shares out the time
-TEN = {"steps": 10, "tau": 0.25}
+SHORT = {"steps": 14, "tau": 0.25}
 
 MODELS = {
     "input": Entry("the degraded image itself", nn.Identity),
@@ -72,23 +72,20 @@ MODELS = {
     "perona-malik-released": Entry("the released code's scheme at its defaults", ReleasedPeronaMalik),
     "perona-malik-released-tuned": Entry("the released code's scheme, tuned", ReleasedPeronaMalik, {"option": 1}),
     "learned-lambda": Entry("one lambda an image by a network", _learned_lambda, {"option": 2}, "perona-malik"),
-    "learned-lambda-blind": Entry(
-        "the same, one network for all levels", _learned_lambda, {"option": 2}, "perona-malik-blind"
-    ),
     "learned-lambda-blind-time": Entry(
-        "the same network gives the time too", _learned_lambda, {"option": 2, "time": True} | LONG
+        "lambda and time by one network for all levels", _learned_lambda, {"option": 2, "time": True} | LONG
     ),
-    "p1": Entry("g by a P1 function a pixel, for all levels", _p1, {"intervals": 8} | TEN),
-    "p1-blind": Entry("the same, not told the level", _p1, {"intervals": 8, "blind": True} | TEN),
-    "p1-nonnegative": Entry("the same with g at least 0", _p1, {"intervals": 8, "nonnegative": True} | TEN),
-    "p1-pointwise": Entry("the same, seeing single pixels", _p1, {"intervals": 8, "context": False} | TEN),
+    "p1": Entry("g by a P1 function a pixel, for all levels", _p1, {"intervals": 8} | SHORT),
+    "p1-blind": Entry("the same, not told the level", _p1, {"intervals": 8, "blind": True} | SHORT),
+    "p1-nonnegative": Entry("the same with g at least 0", _p1, {"intervals": 8, "nonnegative": True} | SHORT),
+    "p1-pointwise": Entry("the same, seeing single pixels", _p1, {"intervals": 8, "context": False} | SHORT),
     "border-classifier": Entry("each pixel's probability of a border", BorderClassifier, {"threshold": 30}),
     "border-classifier-universal": Entry("the same for any degradation", BorderClassifier, {"threshold": 30}),
 } | {
     f"{name}-borders{suffix}": Entry(f"{summary}, mixed by {what}", build, fixed | {"source": source})
     for name, summary, build, fixed in (
         ("learned-lambda", "two lambdas an image and the time", _border_lambdas, {"option": 2} | LONG),
-        ("p1", "two P1 functions a pixel", _border_p1, {"intervals": 8} | TEN),
+        ("p1", "two P1 functions a pixel", _border_p1, {"intervals": 8} | SHORT),
     )
     for suffix, source, what in (
         ("", "classifier", "the classifier of borders"),

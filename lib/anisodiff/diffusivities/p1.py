@@ -13,9 +13,8 @@ class NodalNetwork(nn.Module):
     """A degraded batch (B, 1, H, W) on 0..255 to ``outputs`` numbers a pixel, (B, outputs, H, W); zero when untrained.
 
     From the pixel's value and gradient norm, the partition's end ``top`` and the degradation's level, both
-    (B, 1, 1, 1) or broadcast to it, by four convolutions of 24 filters and one of 1x1; after the second, the features'
-    means over the image are added by a linear layer. With ``context`` the four are 3x3, dilated by 1, 2, 4 and 1, the
-    image continued by its border; without, 1x1: beside the means a pixel sees nothing but itself.
+    (B, 1, 1, 1) or broadcast to it, by four convolutions of 24 filters and one of 1x1. With ``context`` the four are
+    3x3, dilated by 1, 2, 4 and 1, the image continued by its border; without, 1x1: a pixel sees nothing but itself.
     """
 
     def __init__(self, outputs: int, context: bool = True, filters: int = 24):
@@ -25,7 +24,6 @@ class NodalNetwork(nn.Module):
             size, reach = (3, dilation) if context else (1, 0)
             convolution = nn.Conv2d(inputs, filters, size, dilation=dilation)
             self.convolutions.append(nn.Sequential(nn.ReplicationPad2d(reach), convolution, nn.ReLU()))
-        self.means = nn.Linear(filters, filters)
         self.last = nn.Conv2d(filters, outputs, 1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
@@ -33,10 +31,8 @@ class NodalNetwork(nn.Module):
     def forward(self, f: Tensor, top: Tensor, level: Tensor) -> Tensor:
         given = (top / 255).expand_as(f), torch.log10(level).to(f).expand_as(f)
         x = torch.cat([f / 255 - 0.5, gradient_norm(f) / 64, *given], 1)
-        for at, convolution in enumerate(self.convolutions):
+        for convolution in self.convolutions:
             x = convolution(x)
-            if at == 1:
-                x = x + self.means(x.mean((2, 3)))[:, :, None, None]
         return self.last(x)
 
 
