@@ -492,7 +492,9 @@ def test_a_model_for_all_levels_is_warned_of_beyond_them_only(elsewhere):
 
 def test_a_model_is_told_the_level_unless_it_is_blind(elsewhere, monkeypatch):
     told, tell = [], models.tell
-    monkeypatch.setattr(models, "tell", lambda module, level: told.append(level.flatten().tolist()) or tell(module, level))
+    monkeypatch.setattr(
+        models, "tell", lambda module, level: told.append(level.flatten().tolist()) or tell(module, level)
+    )
     image = np.tile(np.linspace(0, 200, 24, dtype=np.float32), (24, 1))
     restored = {}
     for name in ("p1", "p1-blind"):

@@ -9,12 +9,13 @@ OTHER = {
     "degradations": {"image": "brick", "seed": 3},
     "perona_malik": {"sigma": 50.0, "option": 1, "tau": 0.1, "image": "grass"},
     "learned_lambda": {"degradation": "poisson", "level": 5.5, "option": 1, "image": "astronaut"},
+    "p1_diffusivities": {"degradation": "blur", "level": 2.25, "intervals": 3, "image": "grass"},
     "edginess": {"image": "brick", "model": "input", "seed": 3},
     "border_classification": {"degradation": "poisson", "level": 5.5, "threshold": 50, "image": "astronaut"},
 }
 
 
-TRAINS = {"border_classification"}  # with these parameters: a training shows its progress
+TRAINS = {"p1_diffusivities", "border_classification"}  # with these parameters: a training shows its progress
 
 
 @pytest.mark.parametrize("page", OTHER)

@@ -39,6 +39,7 @@ MAKERS = {
     "learned-lambda-2": lambda: as_if_trained(LearnedLambda, 2, start=30),
     "constant": lambda: Constant(0.7),
     "learned-lambda-time": lambda: as_if_trained(LearnedLambda, 2, start=30, time=True),
+    "learned-lambda-told": lambda: as_if_trained(LearnedLambda, 2, start=30, time=True, blind=False),
     "two-lambdas": lambda: as_if_trained(BorderLambdas, steep(), 2, start=30),
     "p1-nonnegative": lambda: as_if_trained(P1, 4, nonnegative=True),
     "p1": lambda: as_if_trained(P1, 4),

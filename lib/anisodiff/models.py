@@ -38,8 +38,8 @@ def _perona_malik(option, lambda_, steps, tau):
     return Diffusion(PeronaMalik(lambda_, option), steps, tau)
 
 
-def _learned_lambda(option, lambda_, steps, tau, time=False):
-    return Diffusion(LearnedLambda(option, lambda_, time), steps, tau)
+def _learned_lambda(option, lambda_, steps, tau, **how):
+    return Diffusion(LearnedLambda(option, lambda_, **how), steps, tau)
 
 
 def _p1(intervals, steps, tau, **how):
@@ -72,8 +72,13 @@ MODELS = {
     "perona-malik-released": Entry("the released code's scheme at its defaults", ReleasedPeronaMalik),
     "perona-malik-released-tuned": Entry("the released code's scheme, tuned", ReleasedPeronaMalik, {"option": 1}),
     "learned-lambda": Entry("one lambda an image by a network", _learned_lambda, {"option": 2}, "perona-malik"),
+    "learned-lambda-time": Entry(
+        "lambda and time by one network for all levels",
+        _learned_lambda,
+        {"option": 2, "time": True, "blind": False} | LONG,
+    ),
     "learned-lambda-blind-time": Entry(
-        "lambda and time by one network for all levels", _learned_lambda, {"option": 2, "time": True} | LONG
+        "the same, not told the level", _learned_lambda, {"option": 2, "time": True} | LONG
     ),
     "p1": Entry("g by a P1 function a pixel, for all levels", _p1, {"intervals": 8} | SHORT),
     "p1-blind": Entry("the same, not told the level", _p1, {"intervals": 8, "blind": True} | SHORT),

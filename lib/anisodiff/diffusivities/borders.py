@@ -45,21 +45,21 @@ class BorderLambdas(nn.Module):
     """``g`` of each edge by option 1 or 2 with ``lambda = p lambda_b + (1 - p) lambda_s``; range (0, 1], bound 1.
 
     A network reads ``lambda_b`` for borders, ``lambda_s`` for smooth regions and the share of the time off the
-    degraded image, as in :class:`~anisodiff.diffusivities.learned_lambda.LearnedLambda`; p is the probability of a
+    degraded image, told its level, as in :class:`~anisodiff.diffusivities.learned_lambda.LearnedLambda`; p is the probability of a
     border, on an edge the mean of its two pixels.
     Source: slides "Performance while learning lambdas" (14.12.22), lambdas with border classification.
     """
 
-    bound = 1.0
+    bound, blind = 1.0, False
 
     def __init__(self, probability: Probability, option: int = 2, start: float = 25.0):
         super().__init__()
-        self.probability, self.option = probability, option
-        self.network = LambdaNetwork([to_number(start), to_number(start), FIRST_SHARE])
+        self.probability, self.option, self.level = probability, option, torch.ones(1, 1, 1, 1)
+        self.network = LambdaNetwork([to_number(start), to_number(start), FIRST_SHARE], told=True)
         self.lambdas = self.share = self.mixed = None
 
     def prepare(self, f: Tensor) -> None:
-        numbers, p = self.network(f), self.probability(f)
+        numbers, p = self.network(f, self.level), self.probability(f)
         self.lambdas, self.share = to_lambda(numbers[:, :2]), torch.sigmoid(numbers[:, 2:])
         self.mixed = on_edges(p * self.lambdas[:, :1] + (1 - p) * self.lambdas[:, 1:])
 

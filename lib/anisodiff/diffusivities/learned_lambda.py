@@ -19,14 +19,15 @@ class LambdaNetwork(nn.Module):
 
     Two 3x3 convolutions (32, 64 filters), four residual blocks of two separable convolutions (16, 32, 64, 128
     filters, each halving the image), one separable convolution (1024), the mean over the image, one unit a number:
-    206,065 parameters with one. ``start`` are the numbers that an untrained network gives to every image. The mean over
+    206,065 parameters with one. ``told`` the degradation's level, (B, 1, 1, 1), the first convolution reads it as a second
+    channel, 288 parameters more. ``start`` are the numbers that an untrained network gives to every image. The mean over
     an image of more than TILE pixels a side is that over tiles of that size, spread evenly over it.
     Source: Valdivia Ortega et al. 2024, section 3.1 and Table 3; the layout follows the released checkpoints' shapes.
     """
 
-    def __init__(self, start: Sequence[float]):
+    def __init__(self, start: Sequence[float], told: bool = False):
         super().__init__()
-        self.stem = nn.Sequential(_conv(1, 32), _conv(32, 64))
+        self.stem = nn.Sequential(_conv(1 + told, 32), _conv(32, 64))
         self.blocks = nn.ModuleList(_Block(a, b) for a, b in ((64, 16), (16, 32), (32, 64), (64, 128)))
         self.head = nn.Sequential(*_separable(128, 1024), nn.ReLU())
         self.unit = nn.Linear(1024, len(start))
@@ -34,14 +35,17 @@ class LambdaNetwork(nn.Module):
         with torch.no_grad():
             self.unit.bias[:] = torch.tensor(start)
 
-    def forward(self, f: Tensor) -> Tensor:
+    def forward(self, f: Tensor, level: Tensor | None = None) -> Tensor:
+        f = f / 255
+        if level is not None:
+            f = torch.cat([f, torch.log10(level).to(f).expand_as(f)], 1)
         corners = [(top, left) for top in _starts(f.shape[2]) for left in _starts(f.shape[3])]
         tiles = torch.cat([f[..., top : top + TILE, left : left + TILE] for top, left in corners])
         means = torch.cat([self._features(some).mean((2, 3)) for some in tiles.split(AT_ONCE)])
         return self.unit(means.unflatten(0, (len(corners), len(f))).mean(0))[:, :, None, None]
 
     def _features(self, f: Tensor) -> Tensor:
-        features = self.stem(f / 255)
+        features = self.stem(f)
         for block in self.blocks:
             features = block(features)
         return self.head(features)
@@ -52,19 +56,21 @@ class LearnedLambda(nn.Module):
 
     The lambda is read off the degraded image once (``prepare``) and kept for all steps. With ``time`` the network also
     gives ``share = sigmoid(z_2)``, by which g is multiplied: the part of the diffusion time that the image gets.
-    ``start`` is the untrained network's lambda.
+    ``start`` is the untrained network's lambda. Who is not ``blind`` to the degradation's ``level``, (B, 1, 1, 1), is told
+    it before ``prepare``.
     """
 
     bound = 1.0
 
-    def __init__(self, option: int = 2, start: float = 25.0, time: bool = False):
+    def __init__(self, option: int = 2, start: float = 25.0, time: bool = False, blind: bool = True):
         super().__init__()
-        self.option, self.time = option, time
-        self.network = LambdaNetwork([to_number(start), *[FIRST_SHARE] * time])
+        self.option, self.time, self.blind = option, time, blind
+        self.network = LambdaNetwork([to_number(start), *[FIRST_SHARE] * time], told=not blind)
+        self.level = None if blind else torch.ones(1, 1, 1, 1)
         self.lambda_ = self.share = None
 
     def prepare(self, f: Tensor) -> None:
-        numbers = self.network(f)
+        numbers = self.network(f, self.level)
         self.lambda_ = to_lambda(numbers[:, :1])
         self.share = torch.sigmoid(numbers[:, 1:]) if self.time else torch.ones_like(self.lambda_)
 
