@@ -218,7 +218,7 @@ def load(name: str, degradation: str = "gaussian", level: float = 25, seed: int 
 
 
 def levels_with_weights(name: str, degradation: str, seed: int = 0) -> list[float]:
-    """The levels of a degradation for which shipped weights are on disk: all of the study's where one set serves them."""
+    """The levels of a degradation for which shipped weights are on disk, all where one set serves them."""
     levels = DEGRADATIONS[degradation].levels
     first = experiments.Experiment(name, degradation, levels[0], seed=seed)
     if first.all_levels:

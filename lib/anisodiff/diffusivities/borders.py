@@ -44,9 +44,9 @@ class Probability:
 class BorderLambdas(nn.Module):
     """``g`` of each edge by option 1 or 2 with ``lambda = p lambda_b + (1 - p) lambda_s``; range (0, 1], bound 1.
 
-    A network reads ``lambda_b`` for borders, ``lambda_s`` for smooth regions and the share of the time off the
-    degraded image, told its level, as in :class:`~anisodiff.diffusivities.learned_lambda.LearnedLambda`; p is the probability of a
-    border, on an edge the mean of its two pixels.
+    A network, told the degradation's level, reads ``lambda_b`` for borders, ``lambda_s`` for smooth regions and the
+    share of the time off the degraded image, as in :class:`~anisodiff.diffusivities.learned_lambda.LearnedLambda`; p is
+    the probability of a border, on an edge the mean of its two pixels.
     Source: slides "Performance while learning lambdas" (14.12.22), lambdas with border classification.
     """
 

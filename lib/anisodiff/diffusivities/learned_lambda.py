@@ -19,9 +19,9 @@ class LambdaNetwork(nn.Module):
 
     Two 3x3 convolutions (32, 64 filters), four residual blocks of two separable convolutions (16, 32, 64, 128
     filters, each halving the image), one separable convolution (1024), the mean over the image, one unit a number:
-    206,065 parameters with one. ``told`` the degradation's level, (B, 1, 1, 1), the first convolution reads it as a second
-    channel, 288 parameters more. ``start`` are the numbers that an untrained network gives to every image. The mean over
-    an image of more than TILE pixels a side is that over tiles of that size, spread evenly over it.
+    206,065 parameters with one. ``told`` the degradation's level, (B, 1, 1, 1), its logarithm is a second channel of
+    the input, with 288 parameters more. ``start`` are the numbers that an untrained network gives to every image. The
+    mean over an image of more than TILE pixels a side is that over tiles of that size, spread evenly over it.
     Source: Valdivia Ortega et al. 2024, section 3.1 and Table 3; the layout follows the released checkpoints' shapes.
     """
 
@@ -56,8 +56,8 @@ class LearnedLambda(nn.Module):
 
     The lambda is read off the degraded image once (``prepare``) and kept for all steps. With ``time`` the network also
     gives ``share = sigmoid(z_2)``, by which g is multiplied: the part of the diffusion time that the image gets.
-    ``start`` is the untrained network's lambda. Who is not ``blind`` to the degradation's ``level``, (B, 1, 1, 1), is told
-    it before ``prepare``.
+    ``start`` is the untrained network's lambda. ``level`` is the degradation's, (B, 1, 1, 1), set before ``prepare``
+    for who is not ``blind`` to it.
     """
 
     bound = 1.0
