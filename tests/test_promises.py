@@ -11,7 +11,16 @@ import torch
 from torch import nn
 
 from anisodiff import diffusivities
-from anisodiff.diffusion import STABLE, Diffusion, UnstableStep, divergence, explicit_step, gradient, on_edges
+from anisodiff.diffusion import (
+    STABLE,
+    Diffusion,
+    UnstableStep,
+    divergence,
+    explicit_step,
+    gradient,
+    on_edges,
+    on_pixels,
+)
 from anisodiff.diffusivities.borders import BorderLambdas, BorderP1, Probability
 from anisodiff.diffusivities.classic import Constant, PeronaMalik
 from anisodiff.diffusivities.learned_lambda import LearnedLambda
@@ -201,6 +210,19 @@ def test_the_gradient_norm_sees_both_sides():
     edge = torch.zeros(1, 1, 3, 4)
     edge[..., 2:] = 6
     assert gradient_norm(edge)[0, 0, 1].tolist() == pytest.approx([0, 18**0.5, 18**0.5, 0], abs=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in MAKERS if not getattr(MAKERS[name](), "blind", True)])
+def test_who_is_told_the_level_minds_it_image_by_image(name):
+    diffusivity, f = MAKERS[name]().double(), noise(1, 1, 9, 8)
+    both = []
+    for level in (torch.tensor([5.0, 50.0]), torch.tensor([50.0, 5.0])):
+        diffusivity.level = level[:, None, None, None]
+        with torch.inference_mode():
+            diffusivity.prepare(f.repeat(2, 1, 1, 1))
+            both.append(on_pixels(diffusivity(f.repeat(2, 1, 1, 1))))
+    assert not torch.allclose(both[0][0], both[0][1])
+    torch.testing.assert_close(both[0], both[1].flip(0))
 
 
 def test_the_two_p1_functions_are_mixed_by_the_probability():
