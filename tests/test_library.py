@@ -695,7 +695,7 @@ def test_lambda_of_a_large_image_is_read_in_tiles_of_the_training_size(monkeypat
         assert network(tile[..., :31, :17]).shape == network(tile.repeat(1, 1, 2, 1)[..., :33, :]).shape == (2, 1, 1, 1)
 
 
-@pytest.mark.parametrize("name", ["learned-lambda", "learned-lambda-time"])
+@pytest.mark.parametrize("name", ["learned-lambda", "learned-lambda-blind-time"])
 def test_what_a_network_chooses_hardly_depends_on_the_size_of_the_image(name):
     """Of a texture that goes on and on."""
     clean = images.centre_crop(next(one for one in images.load("shipped/test") if one.name == "grass").pixels, 480)
