@@ -445,7 +445,7 @@ def test_a_level_without_weights_is_warned_of_and_takes_the_nearest(elsewhere):
 def test_a_variation_is_named_after_what_it_varies():
     assert experiments.variation("p1") == ("p1", {})
     assert experiments.variation("p1-intervals-12") == ("p1", {"intervals": 12})
-    assert experiments.variation("perona-malik-blind-option-1") == ("perona-malik-blind", {"option": 1})
+    assert experiments.variation("learned-lambda-option-1") == ("learned-lambda", {"option": 1})
     assert models.entry("p1-intervals-12").fixed["intervals"] == 12
     assert models.entry("learned-lambda-option-1").like == "perona-malik-option-1"
     for wrong in ("p1-intervals", "p1-intervals-2.5", "p1-kernel-3", "p1-nonnegative-threshold-3", "p2"):
