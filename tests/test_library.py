@@ -498,6 +498,7 @@ def test_a_model_is_told_the_level_unless_it_is_blind(elsewhere, monkeypatch):
     image = np.tile(np.linspace(0, 200, 24, dtype=np.float32), (24, 1))
     restored = {}
     for name in ("p1", "p1-blind"):
+        told.clear()
         training.fit(Experiment(name, "gaussian", 5, "smoke"))
         batches = [levels for levels in told if len(levels) == 2]
         assert batches and all(5 <= level <= 50 for levels in batches for level in levels)

@@ -61,8 +61,7 @@ def test_learned_lambda_is_nowhere_worse_than_the_tuned_classic_nor_above_its_or
     suffix = model.removeprefix("learned-lambda")
     tuned, learned = by_level(f"perona-malik{suffix}", kind), by_level(model, kind)
     assert (learned >= tuned - 0.02).all()
-    if kind in ("gaussian", "poisson"):  # elsewhere the best lambda lies beyond the oracle's search
-        assert (learned <= by_level(f"perona-malik-oracle-lambda{suffix}", kind) + 0.005).all()
+    assert (learned <= by_level(f"perona-malik-oracle-lambda{suffix}", kind) + 0.005).all()
 
 
 @pytest.mark.parametrize(
