@@ -16,7 +16,7 @@ from .denoisers.released import ReleasedPeronaMalik
 from .diffusion import Diffusion, on_pixels
 from .diffusivities.borders import BorderLambdas, BorderP1, Probability
 from .diffusivities.classic import PeronaMalik
-from .diffusivities.learned_lambda import LearnedLambda
+from .diffusivities.learned_lambda import LearnedLambda, LearnedLambdaTime
 from .diffusivities.p1 import P1
 
 
@@ -31,23 +31,27 @@ class Entry:
     summary: str
     build: Callable[..., nn.Module]
     fixed: dict = field(default_factory=dict)
-    like: str | None = None  # the tuned model whose tau, steps and first lambda it takes over
+    like: str | None = None  # the tuned model whose settings it starts from
 
 
 def _perona_malik(option, lambda_, steps, tau):
     return Diffusion(PeronaMalik(lambda_, option), steps, tau)
 
 
-def _learned_lambda(option, lambda_, steps, tau, **how):
-    return Diffusion(LearnedLambda(option, lambda_, **how), steps, tau)
+def _learned_lambda(option, lambda_, steps, tau):
+    return Diffusion(LearnedLambda(option, lambda_), steps, tau)
+
+
+def _learned_lambda_time(tuned, steps, tau, **how):
+    return Diffusion(LearnedLambdaTime(tuned, steps * tau, **how), steps, tau)
 
 
 def _p1(intervals, steps, tau, **how):
     return Diffusion(P1(intervals, **how), steps, tau)
 
 
-def _border_lambdas(source, classifier, option, lambda_, steps, tau):
-    return Diffusion(BorderLambdas(_probability(source, classifier), option, lambda_), steps, tau)
+def _border_lambdas(source, classifier, tuned, option, steps, tau):
+    return Diffusion(BorderLambdas(_probability(source, classifier), tuned, steps * tau, option), steps, tau)
 
 
 def _border_p1(source, classifier, intervals, steps, tau):
@@ -62,7 +66,7 @@ def _probability(source: str, classifier: str) -> Probability:
     return Probability(source, module.threshold, module.float().eval().requires_grad_(False))
 
 
-LONG = {"lambda_": 100.0, "steps": 48, "tau": 0.25}  # where a network shares out the time
+LONG = {"steps": 48, "tau": 0.25}  # where a network shares out the time
 SHORT = {"steps": 14, "tau": 0.25}
 
 MODELS = {
@@ -73,12 +77,13 @@ MODELS = {
     "perona-malik-released-tuned": Entry("the released code's scheme, tuned", ReleasedPeronaMalik, {"option": 1}),
     "learned-lambda": Entry("one lambda an image by a network", _learned_lambda, {"option": 2}, "perona-malik"),
     "learned-lambda-time": Entry(
-        "lambda and time by one network for all levels",
-        _learned_lambda,
-        {"option": 2, "time": True, "blind": False} | LONG,
+        "lambda and time by one network for all levels", _learned_lambda_time, {"option": 2} | LONG, "perona-malik"
     ),
     "learned-lambda-blind-time": Entry(
-        "the same, not told the level", _learned_lambda, {"option": 2, "time": True} | LONG
+        "the same, not told the level",
+        _learned_lambda_time,
+        {"option": 2, "blind": True} | LONG,
+        "perona-malik-blind",
     ),
     "p1": Entry("g by a P1 function a pixel, for all levels", _p1, {"intervals": 8} | SHORT),
     "p1-blind": Entry("the same, not told the level", _p1, {"intervals": 8, "blind": True} | SHORT),
@@ -87,10 +92,10 @@ MODELS = {
     "border-classifier": Entry("each pixel's probability of a border", BorderClassifier, {"threshold": 30}),
     "border-classifier-universal": Entry("the same for any degradation", BorderClassifier, {"threshold": 30}),
 } | {
-    f"{name}-borders{suffix}": Entry(f"{summary}, mixed by {what}", build, fixed | {"source": source})
-    for name, summary, build, fixed in (
-        ("learned-lambda", "two lambdas an image and the time", _border_lambdas, {"option": 2} | LONG),
-        ("p1", "two P1 functions a pixel", _border_p1, {"intervals": 8} | SHORT),
+    f"{name}-borders{suffix}": Entry(f"{summary}, mixed by {what}", build, fixed | {"source": source}, like)
+    for name, summary, build, fixed, like in (
+        ("learned-lambda", "two lambdas an image and the time", _border_lambdas, {"option": 2} | LONG, "perona-malik"),
+        ("p1", "two P1 functions a pixel", _border_p1, {"intervals": 8} | SHORT, None),
     )
     for suffix, source, what in (
         ("", "classifier", "the classifier of borders"),

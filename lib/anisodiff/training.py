@@ -121,13 +121,21 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
 
 
 def _arguments(experiment: Experiment) -> dict:
-    """What builds the untrained model: its own fixed arguments, the scheme of the tuned model it is like, the weights
-    of its classifier."""
+    """What builds the untrained model: its own fixed arguments, the settings of the tuned model it starts from (for a
+    model of all levels, the level, lambda and time of each), the weights of its classifier."""
     entry, arguments = models.entry(experiment.model), {}
     if entry.like:
-        tuned = fitted(entry.like, experiment.degradation, experiment.level, experiment.profile, experiment.seed)
-        arguments = dict(tuned.header["build"])
-        arguments["steps"] = max(1, arguments["steps"])  # without a step there is nothing to learn
+        levels = DEGRADATIONS[experiment.degradation].levels if experiment.all_levels else [experiment.level]
+        tuned = [
+            fitted(entry.like, experiment.degradation, level, experiment.profile, experiment.seed).header["build"]
+            for level in levels
+        ]
+        if experiment.all_levels:
+            rows = zip(levels, tuned, strict=True)
+            arguments = {"tuned": [[level, of["lambda_"], of["steps"] * of["tau"]] for level, of in rows]}
+        else:
+            arguments = dict(tuned[0])
+            arguments["steps"] = max(1, arguments["steps"])  # without a step there is nothing to learn
     if experiment.classifier:
         arguments["classifier"] = str(experiment.classifier.weights.relative_to(provenance.ROOT))
     return arguments | entry.fixed

@@ -1,6 +1,6 @@
 """Diffusivities that treat borders and smooth regions differently, mixed by each pixel's probability of a border."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..borders import labels
 from ..diffusion import gradient, on_edges
 from .classic import perona_malik
-from .learned_lambda import FIRST_SHARE, LambdaNetwork, to_lambda, to_number
+from .learned_lambda import LambdaNetwork, TunedSettings
 from .p1 import NodalNetwork, gradient_norm, nodal_values, piecewise_affine
 
 SOURCES = ("classifier", "true", "half")
@@ -44,23 +44,24 @@ class Probability:
 class BorderLambdas(nn.Module):
     """``g`` of each edge by option 1 or 2 with ``lambda = p lambda_b + (1 - p) lambda_s``; range (0, 1], bound 1.
 
-    A network, told the degradation's level, reads ``lambda_b`` for borders, ``lambda_s`` for smooth regions and the
-    share of the time off the degraded image, as in :class:`~anisodiff.diffusivities.learned_lambda.LearnedLambda`; p is
-    the probability of a border, on an edge the mean of its two pixels.
+    A network reads corrections of the tuned classic off the degraded image as in
+    :class:`~anisodiff.diffusivities.learned_lambda.LearnedLambdaTime`: of its lambda one for borders, ``lambda_b``, and
+    one for smooth regions, ``lambda_s``, and of its share of the time; p is the probability of a border, on an edge the
+    mean of its two pixels.
     Source: slides "Performance while learning lambdas" (14.12.22), lambdas with border classification.
     """
 
     bound, blind = 1.0, False
 
-    def __init__(self, probability: Probability, option: int = 2, start: float = 25.0):
+    def __init__(self, probability: Probability, tuned: Sequence[Sequence[float]], horizon: float, option: int = 2):
         super().__init__()
         self.probability, self.option, self.level = probability, option, torch.ones(1, 1, 1, 1)
-        self.network = LambdaNetwork([to_number(start), to_number(start), FIRST_SHARE], told=True)
+        self.tuned, self.network = TunedSettings(tuned, horizon), LambdaNetwork([0.0, 0.0, 0.0], told=True)
         self.lambdas = self.share = self.mixed = None
 
     def prepare(self, f: Tensor) -> None:
-        numbers, p = self.network(f, self.level), self.probability(f)
-        self.lambdas, self.share = to_lambda(numbers[:, :2]), torch.sigmoid(numbers[:, 2:])
+        numbers, p = self.tuned(self.level)[:, [0, 0, 1]] + self.network(f, self.level), self.probability(f)
+        self.lambdas, self.share = torch.exp(numbers[:, :2]), torch.sigmoid(numbers[:, 2:])
         self.mixed = on_edges(p * self.lambdas[:, :1] + (1 - p) * self.lambdas[:, 1:])
 
     @property

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -10,7 +11,7 @@ from .classic import perona_malik
 from .fused import diffuse
 
 AT_ONCE = 64  # tiles; a bound on the memory
-FIRST_SHARE = -2.0  # of the time, before training: sigmoid(-2) = 0.12
+SHARES = 0.002, 0.99  # of the time that a network may start from: at 0 and at 1 it could not learn
 TILE = 96  # pixels a side, as in training: zeros beyond the border weigh less in the mean of a larger image
 
 
@@ -54,30 +55,77 @@ class LambdaNetwork(nn.Module):
 class LearnedLambda(nn.Module):
     """``g`` of each edge by option 1 or 2 with the network's ``lambda = 1 + z^2``; range (0, 1], bound 1.
 
-    The lambda is read off the degraded image once (``prepare``) and kept for all steps. With ``time`` the network also
-    gives ``share = sigmoid(z_2)``, by which g is multiplied: the part of the diffusion time that the image gets.
-    ``start`` is the untrained network's lambda. ``level`` is the degradation's, (B, 1, 1, 1), set before ``prepare``
-    for who is not ``blind`` to it.
+    The lambda is read off the degraded image once (``prepare``) and kept for all steps. ``start`` is the untrained
+    network's lambda.
     """
 
     bound = 1.0
 
-    def __init__(self, option: int = 2, start: float = 25.0, time: bool = False, blind: bool = True):
+    def __init__(self, option: int = 2, start: float = 25.0):
         super().__init__()
-        self.option, self.time, self.blind = option, time, blind
-        self.network = LambdaNetwork([to_number(start), *[FIRST_SHARE] * time], told=not blind)
-        self.level = None if blind else torch.ones(1, 1, 1, 1)
-        self.lambda_ = self.share = None
+        self.option = option
+        self.network = LambdaNetwork([max(start - 1, 0.01) ** 0.5])  # at z = 0 there is no derivative
+        self.lambda_ = None
 
     def prepare(self, f: Tensor) -> None:
-        numbers = self.network(f, self.level)
-        self.lambda_ = to_lambda(numbers[:, :1])
-        self.share = torch.sigmoid(numbers[:, 1:]) if self.time else torch.ones_like(self.lambda_)
+        self.lambda_ = 1 + self.network(f) ** 2
 
     @property
     def chosen(self) -> dict[str, Tensor]:
         """What the network chose for each image of the batch."""
-        return {"lambda": self.lambda_} | ({"share": self.share} if self.time else {})
+        return {"lambda": self.lambda_}
+
+    def forward(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        return tuple(perona_malik(d, self.lambda_, self.option) for d in gradient(u))
+
+    def fast(self, u: Tensor, steps: int, tau: float) -> Tensor:
+        return diffuse(u, self.lambda_.detach().numpy().ravel(), self.option, steps, tau)
+
+
+class TunedSettings:
+    """What the classic was tuned to at some levels, as (log lambda, logit of the share of the time), for any level.
+
+    ``tuned`` has a row (level, lambda, time) for each of the levels, ``horizon`` is the time there is to share. Between
+    the levels both numbers are interpolated in the logarithm of the level. Takes (B, 1, 1, 1) to (B, 2, 1, 1).
+    """
+
+    def __init__(self, tuned: Sequence[Sequence[float]], horizon: float):
+        level, lambdas, times = np.array(tuned, float).T
+        lambdas[times == 0] = lambdas.max()  # without a step it says nothing, and a small one would hinder learning
+        shares = np.clip(times / horizon, *SHARES)
+        self.at, self.values = np.log(level), (np.log(lambdas), np.log(shares / (1 - shares)))
+
+    def __call__(self, level: Tensor) -> Tensor:
+        x = np.log(level.flatten().cpu().numpy())
+        numbers = np.stack([np.interp(x, self.at, values) for values in self.values], 1)
+        return torch.from_numpy(numbers).to(level)[:, :, None, None]
+
+
+class LearnedLambdaTime(nn.Module):
+    """``g`` of each edge by option 1 or 2, times the share of the diffusion time that the image gets; bound 1.
+
+    A network corrects the tuned classic's choices, ``lambda = lambda_tuned exp(z_1)`` and ``share = sigmoid(logit
+    share_tuned + z_2)``, and is zero when untrained. Both are read off the degraded image once (``prepare``).
+    ``tuned`` and ``horizon`` as in :class:`TunedSettings`; ``level`` is the degradation's, (B, 1, 1, 1), set before
+    ``prepare``; the network of a ``blind`` one is not told it.
+    """
+
+    bound = 1.0
+
+    def __init__(self, tuned: Sequence[Sequence[float]], horizon: float, option: int = 2, blind: bool = False):
+        super().__init__()
+        self.option, self.blind, self.level = option, blind, torch.ones(1, 1, 1, 1)
+        self.tuned, self.network = TunedSettings(tuned, horizon), LambdaNetwork([0.0, 0.0], told=not blind)
+        self.lambda_ = self.share = None
+
+    def prepare(self, f: Tensor) -> None:
+        numbers = self.tuned(self.level) + self.network(f, None if self.blind else self.level)
+        self.lambda_, self.share = torch.exp(numbers[:, :1]), torch.sigmoid(numbers[:, 1:])
+
+    @property
+    def chosen(self) -> dict[str, Tensor]:
+        """What the network chose for each image of the batch."""
+        return {"lambda": self.lambda_, "share": self.share}
 
     def forward(self, u: Tensor) -> tuple[Tensor, Tensor]:
         return tuple(self.share * perona_malik(d, self.lambda_, self.option) for d in gradient(u))
@@ -91,16 +139,6 @@ def _starts(extent: int) -> list[int]:
     """Where tiles of TILE pixels begin along an axis: as few as cover it, evenly spread."""
     count = -(-extent // TILE)
     return [round(at * (extent - TILE) / (count - 1)) for at in range(count)] if count > 1 else [0]
-
-
-def to_lambda(z: Tensor) -> Tensor:
-    """``lambda = 1 + z^2``, above 1 gray level."""
-    return 1 + z**2
-
-
-def to_number(lambda_: float) -> float:
-    """The z of :func:`to_lambda`; not quite 0, where it would have no derivative."""
-    return max(lambda_ - 1, 0.01) ** 0.5
 
 
 def _conv(inputs: int, filters: int) -> nn.Sequential:
