@@ -681,6 +681,29 @@ def test_missing_scores_are_named(elsewhere):
         evaluation.read_scores("bsd68", "bm3d", "gaussian")
 
 
+# Learned lambda
+
+
+def test_tuned_settings_are_those_of_their_levels_and_between_them():
+    tuned = learned_lambda.TunedSettings([[1, 7, 0], [4, 20, 3], [16, 80, 6], [64, 5, 12]], 12)
+    numbers = tuned(torch.tensor([1.0, 4, 8, 16, 64, 100])[:, None, None, None])
+    assert numbers.shape == (6, 2, 1, 1)
+    lambdas, shares = torch.exp(numbers[:, 0]).flatten(), torch.sigmoid(numbers[:, 1]).flatten()
+    torch.testing.assert_close(lambdas, torch.tensor([80.0, 20, 40, 80, 5, 5]))  # no step: the largest there is
+    between = 1 / (1 + 3**0.5)  # whose odds are the geometric mean of 1:3 and 1:1
+    torch.testing.assert_close(shares, torch.tensor([0.002, 0.25, between, 0.5, 0.99, 0.99]))
+
+
+def test_an_untrained_network_of_lambda_and_time_is_the_tuned_classic():
+    f = torch.from_numpy(Gaussian(25)(GRAY, np.random.default_rng(0)))[None, None]
+    learned = learned_lambda.LearnedLambdaTime([[5, 10, 0.4], [50, 30, 3]], horizon=12).eval()
+    for level, lambda_, time in ((5, 10, 0.4), (50, 30, 3)):
+        learned.level = torch.full((1, 1, 1, 1), float(level))
+        with torch.inference_mode():
+            classic, ours = Diffusion(PeronaMalik(lambda_), 60, time / 60)(f), Diffusion(learned, 60, 0.2)(f)
+        torch.testing.assert_close(ours, classic, atol=1e-3, rtol=0)
+
+
 # Large images
 
 
@@ -696,7 +719,7 @@ def test_lambda_of_a_large_image_is_read_in_tiles_of_the_training_size(monkeypat
         assert network(tile[..., :31, :17]).shape == network(tile.repeat(1, 1, 2, 1)[..., :33, :]).shape == (2, 1, 1, 1)
 
 
-@pytest.mark.parametrize("name", ["learned-lambda", "learned-lambda-blind-time"])
+@pytest.mark.parametrize("name", ["learned-lambda", "learned-lambda-time"])
 def test_what_a_network_chooses_hardly_depends_on_the_size_of_the_image(name):
     """Of a texture that goes on and on."""
     clean = images.centre_crop(next(one for one in images.load("shipped/test") if one.name == "grass").pixels, 480)

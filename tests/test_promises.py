@@ -23,7 +23,7 @@ from anisodiff.diffusion import (
 )
 from anisodiff.diffusivities.borders import BorderLambdas, BorderP1, Probability
 from anisodiff.diffusivities.classic import Constant, PeronaMalik
-from anisodiff.diffusivities.learned_lambda import LearnedLambda
+from anisodiff.diffusivities.learned_lambda import LearnedLambda, LearnedLambdaTime
 from anisodiff.diffusivities.p1 import P1, gradient_norm, piecewise_affine
 
 
@@ -41,15 +41,16 @@ def steep():
     return Probability("classifier", 30, lambda f: torch.sigmoid(gradient_norm(f) / 50 - 2))
 
 
+TUNED = [[1, 30, 2], [50, 60, 1]]  # level, lambda and time
 MAKERS = {
     "perona-malik-1": lambda: PeronaMalik(20, option=1),
     "perona-malik-2": lambda: PeronaMalik(20, option=2),
     "learned-lambda-1": lambda: as_if_trained(LearnedLambda, 1, start=30),
     "learned-lambda-2": lambda: as_if_trained(LearnedLambda, 2, start=30),
     "constant": lambda: Constant(0.7),
-    "learned-lambda-time": lambda: as_if_trained(LearnedLambda, 2, start=30, time=True),
-    "learned-lambda-told": lambda: as_if_trained(LearnedLambda, 2, start=30, time=True, blind=False),
-    "two-lambdas": lambda: as_if_trained(BorderLambdas, steep(), 2, start=30),
+    "learned-lambda-time": lambda: as_if_trained(LearnedLambdaTime, TUNED, 3),
+    "learned-lambda-blind-time": lambda: as_if_trained(LearnedLambdaTime, TUNED, 3, blind=True),
+    "two-lambdas": lambda: as_if_trained(BorderLambdas, steep(), TUNED, 3),
     "p1-nonnegative": lambda: as_if_trained(P1, 4, nonnegative=True),
     "p1": lambda: as_if_trained(P1, 4),
     "p1-pointwise": lambda: as_if_trained(P1, 1, context=False),

@@ -51,11 +51,7 @@ def by_level(model, kind, metric="psnr"):
 
 @pytest.mark.parametrize(
     ("model", "kind"),
-    [
-        one
-        for one in SCORES
-        if one[0].startswith("learned-lambda") and "blind" not in one[0] and "borders" not in one[0]
-    ],
+    [one for one in SCORES if one[0] in ("learned-lambda", "learned-lambda-option-1")],
 )
 def test_learned_lambda_is_nowhere_worse_than_the_tuned_classic_nor_above_its_oracle(model, kind):
     suffix = model.removeprefix("learned-lambda")
@@ -64,12 +60,11 @@ def test_learned_lambda_is_nowhere_worse_than_the_tuned_classic_nor_above_its_or
     assert (learned <= by_level(f"perona-malik-oracle-lambda{suffix}", kind) + 0.005).all()
 
 
-@pytest.mark.parametrize(
-    ("model", "kind"),
-    [("learned-lambda", "gaussian"), ("learned-lambda", "poisson"), ("learned-lambda-blind-time", "salt-pepper")],
-)
-def test_learned_lambda_is_better_than_the_tuned_classic_under_noise(model, kind):
-    assert (by_level(model, kind) - by_level("perona-malik", kind)).mean() > 0.01
+@pytest.mark.parametrize("kind", list(DEGRADATIONS))
+def test_lambda_and_time_are_nowhere_worse_than_the_classic_tuned_for_the_level(kind):
+    gain = by_level("learned-lambda-time", kind) - by_level("perona-malik", kind)
+    assert gain.min() >= -0.05
+    assert kind == "blur" or gain.mean() > 0.01  # a blurred image does best without a step
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "poisson", "blur"])
