@@ -9,7 +9,7 @@ from ..borders import labels
 from ..diffusion import gradient, on_edges
 from .classic import perona_malik
 from .learned_lambda import LambdaNetwork, TunedSettings
-from .p1 import NodalNetwork, gradient_norm, nodal_values, piecewise_affine
+from .p1 import P1
 
 SOURCES = ("classifier", "true", "half")
 
@@ -74,24 +74,21 @@ class BorderLambdas(nn.Module):
         return tuple(self.share * perona_malik(d, lambda_, self.option) for d, lambda_ in pairs)
 
 
-class BorderP1(nn.Module):
+class BorderP1(P1):
     """Two P1 functions for each pixel, ``g = p g_b + (1 - p) g_s``; range (-1, 1), bound 1.
 
     As :class:`~anisodiff.diffusivities.p1.P1` with twice the nodal values; p is the pixel's probability of a border.
     Source: slides "Performance while learning lambdas" (14.12.22), P1 functions with border classification.
     """
 
-    bound, signed, blind = 1.0, True, False
+    functions = 2
 
     def __init__(self, probability: Probability, intervals: int = 8):
-        super().__init__()
-        self.probability, self.intervals, self.level = probability, intervals, torch.ones(1, 1, 1, 1)
-        self.network, self.top, self.nodal = NodalNetwork(2 * (intervals + 1)), None, None
+        super().__init__(intervals)
+        self.probability = probability
 
     def prepare(self, f: Tensor) -> None:
-        self.top, p = gradient_norm(f).amax((2, 3), keepdim=True).clamp_min(1e-3), self.probability(f)
-        border, smooth = nodal_values(self.network(f, self.top, self.level)).chunk(2, 1)
+        super().prepare(f)
+        border, smooth = self.nodal.chunk(2, 1)
+        p = self.probability(f)
         self.nodal = p * border + (1 - p) * smooth
-
-    def forward(self, u: Tensor) -> Tensor:
-        return piecewise_affine(gradient_norm(u) * (self.intervals / self.top), self.nodal)

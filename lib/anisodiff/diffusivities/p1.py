@@ -47,14 +47,15 @@ class P1(nn.Module):
     Source: slides "Performance while learning lambdas" (14.12.22), P1 functions.
     """
 
-    bound = 1.0
+    bound, functions = 1.0, 1  # of which a pixel has its nodal values
 
     def __init__(self, intervals: int = 8, nonnegative: bool = False, context: bool = True, blind: bool = False):
         super().__init__()
         if intervals < 1:
             raise ValueError(f"a partition has at least one interval, got {intervals!r}")
         self.intervals, self.signed, self.blind, self.level = intervals, not nonnegative, blind, torch.ones(1, 1, 1, 1)
-        self.network, self.top, self.nodal = NodalNetwork(intervals + 1, context), None, None
+        self.network = NodalNetwork(self.functions * (intervals + 1), context)
+        self.top = self.nodal = None
 
     def prepare(self, f: Tensor) -> None:
         self.top = gradient_norm(f).amax((2, 3), keepdim=True).clamp_min(1e-3)
