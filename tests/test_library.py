@@ -689,9 +689,9 @@ def test_tuned_settings_are_those_of_their_levels_and_between_them():
     numbers = tuned(torch.tensor([1.0, 4, 8, 16, 64, 100])[:, None, None, None])
     assert numbers.shape == (6, 2, 1, 1)
     lambdas, shares = torch.exp(numbers[:, 0]).flatten(), torch.sigmoid(numbers[:, 1]).flatten()
-    torch.testing.assert_close(lambdas, torch.tensor([80.0, 20, 40, 80, 5, 5]))  # no step: the largest there is
+    torch.testing.assert_close(lambdas, torch.tensor([100.0, 20, 40, 80, 5, 5]))
     between = 1 / (1 + 3**0.5)  # whose odds are the geometric mean of 1:3 and 1:1
-    torch.testing.assert_close(shares, torch.tensor([0.002, 0.25, between, 0.5, 0.99, 0.99]))
+    torch.testing.assert_close(shares, torch.tensor([0.02, 0.25, between, 0.5, 0.99, 0.99]))
 
 
 def test_an_untrained_network_of_lambda_and_time_is_the_tuned_classic():

@@ -11,7 +11,8 @@ from .classic import perona_malik
 from .fused import diffuse
 
 AT_ONCE = 64  # tiles; a bound on the memory
-SHARES = 0.002, 0.99  # of the time that a network may start from: at 0 and at 1 it could not learn
+IDLE = 100.0  # gray levels: the lambda to start from where the tuned classic takes no step, which says nothing of it
+SHARES = 0.02, 0.99  # of the time that a network may start from: close to 0 and to 1 it could not learn
 TILE = 96  # pixels a side, as in training: zeros beyond the border weigh less in the mean of a larger image
 
 
@@ -91,7 +92,7 @@ class TunedSettings:
 
     def __init__(self, tuned: Sequence[Sequence[float]], horizon: float):
         level, lambdas, times = np.array(tuned, float).T
-        lambdas[times == 0] = lambdas.max()  # without a step it says nothing, and a small one would hinder learning
+        lambdas[times == 0] = IDLE
         shares = np.clip(times / horizon, *SHARES)
         self.at, self.values = np.log(level), (np.log(lambdas), np.log(shares / (1 - shares)))
 
