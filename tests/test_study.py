@@ -60,11 +60,14 @@ def test_learned_lambda_is_nowhere_worse_than_the_tuned_classic_nor_above_its_or
     assert (learned <= by_level(f"perona-malik-oracle-lambda{suffix}", kind) + 0.005).all()
 
 
-@pytest.mark.parametrize("kind", list(DEGRADATIONS))
+LEAST = {"gaussian": 0.05, "poisson": 0.1, "salt-pepper": 0.1, "inpainting": 0, "blur": -0.01}  # mean gain, dB
+
+
+@pytest.mark.parametrize("kind", LEAST)
 def test_lambda_and_time_are_nowhere_worse_than_the_classic_tuned_for_the_level(kind):
     gain = by_level("learned-lambda-time", kind) - by_level("perona-malik", kind)
     assert gain.min() >= -0.05
-    assert kind == "blur" or gain.mean() > 0.01  # a blurred image does best without a step
+    assert gain.mean() > LEAST[kind]
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "poisson", "blur"])
