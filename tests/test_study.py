@@ -60,6 +60,11 @@ def test_learned_lambda_is_nowhere_worse_than_the_tuned_classic_nor_above_its_or
     assert (learned <= by_level(f"perona-malik-oracle-lambda{suffix}", kind) + 0.005).all()
 
 
+@pytest.mark.parametrize("kind", ["gaussian", "poisson"])
+def test_learned_lambda_is_better_than_the_tuned_classic_under_noise(kind):
+    assert (by_level("learned-lambda", kind) - by_level("perona-malik", kind)).mean() > 0.01
+
+
 LEAST = {"gaussian": 0.05, "poisson": 0.1, "salt-pepper": 0.1, "inpainting": 0, "blur": -0.01}  # mean gain, dB
 
 
