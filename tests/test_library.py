@@ -649,6 +649,15 @@ def test_the_same_seed_gives_the_same_scores():
     assert not first.equals(scores(1))
 
 
+@pytest.mark.parametrize("crop", [64, None])
+def test_what_is_scored_is_the_scorer_s_own_copy(crop, monkeypatch):
+    """PyTorch warns about arrays that may not be written to, and those of a collection may not."""
+    shown = []
+    monkeypatch.setattr(models.Restorer, "reveal", lambda self, clean: shown.append(clean))
+    evaluation.evaluate(models.load("input"), "gaussian", 25, "shipped/test", crop, limit=1)
+    assert shown[0].flags.writeable and shown[0].flags.c_contiguous
+
+
 def test_scores_are_those_of_the_clipped_restoration():
     rows = evaluation.evaluate(models.load("input"), "gaussian", 50, "shipped/test", crop=64, limit=1)
     image = images.load("shipped/test")[0]
