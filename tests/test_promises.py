@@ -24,7 +24,7 @@ from anisodiff.diffusion import (
 from anisodiff.diffusivities.borders import BorderLambdas, BorderP1, Probability
 from anisodiff.diffusivities.classic import Constant, PeronaMalik
 from anisodiff.diffusivities.learned_lambda import LearnedLambda, LearnedLambdaTime
-from anisodiff.diffusivities.p1 import P1, gradient_norm, piecewise_affine
+from anisodiff.diffusivities.p1 import P1, cosines, gradient_norm, piecewise_affine
 
 
 def as_if_trained(kind, *arguments, **more):
@@ -33,6 +33,9 @@ def as_if_trained(kind, *arguments, **more):
     diffusivity = kind(*arguments, **more)
     last = getattr(diffusivity.network, "unit", None) or diffusivity.network.last
     nn.init.normal_(last.weight, std=1 if isinstance(last, nn.Linear) else 0.5)
+    if isinstance(last, nn.Conv2d):
+        with torch.no_grad():
+            last.bias[1::2] = 4.0  # g falls over the nodes, from above 0 to below where it may
     return diffusivity.eval()
 
 
@@ -224,6 +227,12 @@ def test_who_is_told_the_level_minds_it_image_by_image(name):
             both.append(on_pixels(diffusivity(f.repeat(2, 1, 1, 1))))
     assert not torch.allclose(both[0][0], both[0][1])
     torch.testing.assert_close(both[0], both[1].flip(0))
+
+
+def test_waves_give_all_functions_on_the_nodes_the_slow_ones_most_easily():
+    waves = cosines(9).double()
+    torch.testing.assert_close(waves.T @ waves, torch.diag(waves.square().sum(0)), atol=1e-6, rtol=0)
+    torch.testing.assert_close(waves[0] * torch.arange(1, 10), torch.cos(torch.pi * torch.arange(9) / 18).double())
 
 
 def test_the_two_p1_functions_are_mixed_by_the_probability():

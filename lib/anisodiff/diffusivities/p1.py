@@ -40,8 +40,9 @@ class P1(nn.Module):
     """``g(|grad u|)`` of each pixel, affine on each of ``intervals`` equal parts of ``[0, max |grad f|]``.
 
     The values at the ``intervals + 1`` nodes are read off the degraded image f once, for each pixel its own, by
-    :func:`nodal_values` of a network's numbers: range (-1, 1), so that g may be NEGATIVE, which sharpens and knows no
-    minimum-maximum principle, or (0, 1) with ``nonnegative``; bound 1. Gradients beyond the last node get its value.
+    :func:`nodal_values` of waves (:func:`cosines`) whose amplitudes a network gives: range (-1, 1), so that g may be
+    NEGATIVE, which sharpens and knows no minimum-maximum principle, or (0, 1) with ``nonnegative``; bound 1. Gradients
+    beyond the last node get its value.
     ``context`` as in :class:`NodalNetwork`; ``level`` is the degradation's, (B, 1, 1, 1), set before ``prepare`` and
     left at 1 by who is ``blind`` to it.
     Source: slides "Performance while learning lambdas" (14.12.22), P1 functions.
@@ -55,14 +56,26 @@ class P1(nn.Module):
             raise ValueError(f"a partition has at least one interval, got {intervals!r}")
         self.intervals, self.signed, self.blind, self.level = intervals, not nonnegative, blind, torch.ones(1, 1, 1, 1)
         self.network = NodalNetwork(self.functions * (intervals + 1), context)
+        self.register_buffer("waves", cosines(intervals + 1), persistent=False)
         self.top = self.nodal = None
 
     def prepare(self, f: Tensor) -> None:
         self.top = gradient_norm(f).amax((2, 3), keepdim=True).clamp_min(1e-3)
-        self.nodal = nodal_values(self.network(f, self.top, self.level), self.signed)
+        numbers = self.network(f, self.top, self.level).unflatten(1, (self.functions, -1))
+        self.nodal = nodal_values(torch.einsum("nk,bfkhw->bfnhw", self.waves, numbers).flatten(1, 2), self.signed)
 
     def forward(self, u: Tensor) -> Tensor:
         return piecewise_affine(gradient_norm(u) * (self.intervals / self.top), self.nodal)
+
+
+def cosines(count: int) -> Tensor:
+    """The cosine of frequency k at node n, divided by k + 1, as (n, k) of a square matrix.
+
+    The network's numbers are amplitudes of these waves. Were they the nodal values themselves, training would fail on
+    fine partitions, where neighbours drift apart and g becomes so steep that the derivatives through the steps explode.
+    """
+    n, k = torch.arange(count)[:, None], torch.arange(count)
+    return torch.cos(torch.pi * (n + 0.5) * k / count) / (k + 1)
 
 
 def nodal_values(numbers: Tensor, signed: bool = True) -> Tensor:
