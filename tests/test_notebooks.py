@@ -12,6 +12,7 @@ OTHER = {
     "p1_diffusivities": {"degradation": "blur", "level": 2.25, "intervals": 3, "image": "grass"},
     "edginess": {"image": "brick", "model": "input", "seed": 3},
     "border_classification": {"degradation": "poisson", "level": 5.5, "threshold": 50, "image": "astronaut"},
+    "borders_in_diffusion": {"degradation": "salt-pepper", "level": 0.2, "image": "grass"},
 }
 
 
