@@ -101,7 +101,10 @@ def test_no_oracle_loses_to_what_it_knows_better(kind):
 
 
 @pytest.mark.skipif(not images.available(COLLECTION), reason="needs the validation images of BSDS500")
-@pytest.mark.parametrize("model", ["input", "perona-malik", "learned-lambda", "perona-malik-released"])
+@pytest.mark.parametrize(
+    "model",
+    ["input", "perona-malik", "perona-malik-released", "learned-lambda", "learned-lambda-time", "p1", "p1-borders"],
+)
 def test_scores_come_out_again(model):
     again = evaluation.evaluate(models.load(model, "gaussian", 25), "gaussian", 25, COLLECTION, limit=3)
     table = scores(model)
