@@ -616,6 +616,19 @@ def test_training_learns(elsewhere, monkeypatch):
     assert curve[-1][2] > curve[0][2] + 3
 
 
+@pytest.mark.parametrize(("surge", "left_out"), [({}, 0), ({"surge": 10}, 1)])
+def test_a_step_whose_gradient_surges_is_left_out_where_the_study_says_so(surge, left_out, elsewhere, monkeypatch):
+    entry = experiments.study()["models"]["learned-lambda"]
+    monkeypatch.setitem(entry, "train", entry["train"] | surge)
+    norms, stepped = iter([1.0, 2.0, 1.0, 30.0, 2.0, 1.0, 9.0, 1.0]), []
+    monkeypatch.setattr(training.nn.utils, "clip_grad_norm_", lambda *_: torch.tensor(next(norms)))
+    step = torch.optim.Adam.step
+    monkeypatch.setattr(torch.optim.Adam, "step", lambda *given: stepped.append(given) or step(*given))
+    training.fit(SMOKE)
+    assert len(stepped) == 8 - left_out
+    assert weights.header(SMOKE.weights)["left_out"] == left_out
+
+
 def test_training_stops_when_the_loss_is_no_number(elsewhere, monkeypatch):
     monkeypatch.setitem(experiments.study()["models"]["learned-lambda"]["train"], "rate", math.inf)
     with pytest.raises(

@@ -1,5 +1,7 @@
 """One loop that trains every model: Adam, one learning-rate cycle, the best state by held-out training images kept.
 
+Gradients are clipped to a norm of ``clip``; a step whose gradient is more than ``surge`` times as long as the median of
+the last hundred is left out.
 What is minimised is the ``loss`` of the study's settings, or a module's own ``loss(degraded, clean)``.
 """
 
@@ -67,7 +69,7 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
     module = models.entry(experiment.model).build(**arguments).to(memory_format=torch.channels_last)  # a quarter faster
     optimiser = torch.optim.Adam(module.parameters(), settings["rate"])
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings["rate"], settings["steps"])
-    done = {"step": 0, "best": -np.inf, "state": None, "curve": [], "seconds": 0.0}
+    done = {"step": 0, "best": -np.inf, "state": None, "curve": [], "seconds": 0.0, "norms": [], "left_out": 0}
 
     checkpoint = provenance.ROOT / "_build/checkpoints" / f"{experiment.name.replace('/', '-')}-{experiment.digest}.pt"
     if checkpoint.is_file():
@@ -93,8 +95,14 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
             )
         optimiser.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(module.parameters(), settings.get("clip", 1e4))
-        optimiser.step()
+        norm = float(nn.utils.clip_grad_norm_(module.parameters(), settings.get("clip", 1e4)))
+        done["norms"] = [*done["norms"], norm][-100:]
+        if "surge" in settings and norm > settings["surge"] * np.median(done["norms"]):
+            done["left_out"] += (
+                1  # clipped it would be as long as any other step, with nothing learned in its direction
+            )
+        else:
+            optimiser.step()
         schedule.step()
         bar.update()
         if (step + 1) % settings["every"] == 0 or step + 1 == settings["steps"]:
@@ -114,6 +122,7 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
         scored: done["best"],
         f"{scored}_stored": _score(module, validation),
         "curve": done["curve"],
+        "left_out": done["left_out"],
         "seconds": round(done["seconds"], 1),
     }
     checkpoint.unlink(missing_ok=True)
