@@ -98,9 +98,7 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
         norm = float(nn.utils.clip_grad_norm_(module.parameters(), settings.get("clip", 1e4)))
         done["norms"] = [*done["norms"], norm][-100:]
         if "surge" in settings and norm > settings["surge"] * np.median(done["norms"]):
-            done["left_out"] += (
-                1  # clipped it would be as long as any other step, with nothing learned in its direction
-            )
+            done["left_out"] += 1  # clipped, it would be as long as any other and lead nowhere
         else:
             optimiser.step()
         schedule.step()
