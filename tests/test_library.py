@@ -629,6 +629,22 @@ def test_a_step_whose_gradient_surges_is_left_out_where_the_study_says_so(surge,
     assert weights.header(SMOKE.weights)["left_out"] == left_out
 
 
+@pytest.mark.parametrize(("after", "falls"), [(18.1, 0), (17.9, 1)])
+def test_a_model_that_falls_far_below_its_best_goes_back_there(after, falls, elsewhere, monkeypatch):
+    scores, scored, stepped = iter([20.0, after, 19.0, 19.0]), [], []
+
+    def parameters(module):
+        return torch.cat([p.detach().flatten() for p in module.parameters()])
+
+    monkeypatch.setattr(training, "_score", lambda module, _: scored.append(parameters(module)) or next(scores))
+    loss = training._loss
+    monkeypatch.setattr(training, "_loss", lambda module, *of: stepped.append(parameters(module)) or loss(module, *of))
+    training.fit(SMOKE)
+    assert torch.equal(stepped[4], scored[0 if falls else 1])  # the first step after the score
+    assert not torch.equal(scored[0], scored[1])
+    assert weights.header(SMOKE.weights)["falls"] == falls
+
+
 def test_training_stops_when_the_loss_is_no_number(elsewhere, monkeypatch):
     monkeypatch.setitem(experiments.study()["models"]["learned-lambda"]["train"], "rate", math.inf)
     with pytest.raises(

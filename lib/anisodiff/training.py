@@ -1,7 +1,7 @@
 """One loop that trains every model: Adam, one learning-rate cycle, the best state by held-out training images kept.
 
 Gradients are clipped to a norm of ``clip``; a step whose gradient is more than ``surge`` times as long as the median of
-the last hundred is left out.
+the last hundred is left out. A model that has fallen 2 dB below its best goes back there, and on with the next batch.
 What is minimised is the ``loss`` of the study's settings, or a module's own ``loss(degraded, clean)``.
 """
 
@@ -17,6 +17,8 @@ from tqdm import tqdm
 from . import images, models, provenance, tuning, weights
 from .degradations import DEGRADATIONS, degradation
 from .experiments import Experiment
+
+FALL = 2.0  # dB below its best on held-out images, from where no training was seen to come back
 
 
 class TrainingFailed(RuntimeError):
@@ -69,7 +71,8 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
     module = models.entry(experiment.model).build(**arguments).to(memory_format=torch.channels_last)  # a quarter faster
     optimiser = torch.optim.Adam(module.parameters(), settings["rate"])
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings["rate"], settings["steps"])
-    done = {"step": 0, "best": -np.inf, "state": None, "curve": [], "seconds": 0.0, "norms": [], "left_out": 0}
+    done = {"step": 0, "best": -np.inf, "state": None, "curve": [], "seconds": 0.0}
+    done |= {"norms": [], "left_out": 0, "falls": 0}
 
     checkpoint = provenance.ROOT / "_build/checkpoints" / f"{experiment.name.replace('/', '-')}-{experiment.digest}.pt"
     if checkpoint.is_file():
@@ -105,6 +108,10 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
         bar.update()
         if (step + 1) % settings["every"] == 0 or step + 1 == settings["steps"]:
             score = _keep_if_best(module, step + 1, loss.item(), validation, done)
+            if score < done["best"] - FALL and not hasattr(module, "loss"):
+                module.load_state_dict(done["state"])
+                optimiser.state.clear()  # its means of gradients are those of the fall
+                done["falls"] += 1
             done |= {"step": step + 1, "seconds": time.monotonic() - start}
             bar.set_postfix_str(f"loss {loss.item():.4g}, validation {score:.4g}")
             checkpoint.parent.mkdir(parents=True, exist_ok=True)
@@ -121,6 +128,7 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
         f"{scored}_stored": _score(module, validation),
         "curve": done["curve"],
         "left_out": done["left_out"],
+        "falls": done["falls"],
         "seconds": round(done["seconds"], 1),
     }
     checkpoint.unlink(missing_ok=True)
