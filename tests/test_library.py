@@ -629,7 +629,7 @@ def test_a_step_whose_gradient_surges_is_left_out_where_the_study_says_so(surge,
     assert weights.header(SMOKE.weights)["left_out"] == left_out
 
 
-@pytest.mark.parametrize(("after", "falls"), [(18.1, 0), (17.9, 1)])
+@pytest.mark.parametrize(("after", "falls"), [(19.1, 0), (18.9, 1)])
 def test_a_model_that_falls_far_below_its_best_goes_back_there(after, falls, elsewhere, monkeypatch):
     scores, scored, stepped = iter([20.0, after, 19.0, 19.0]), [], []
 

@@ -1,7 +1,7 @@
 """One loop that trains every model: Adam, one learning-rate cycle, the best state by held-out training images kept.
 
 Gradients are clipped to a norm of ``clip``; a step whose gradient is more than ``surge`` times as long as the median of
-the last hundred is left out. A model that has fallen 2 dB below its best goes back there, and on with the next batch.
+the last hundred is left out. A model that has fallen 1 dB below its best goes back there, and on with the next batch.
 What is minimised is the ``loss`` of the study's settings, or a module's own ``loss(degraded, clean)``.
 """
 
@@ -18,7 +18,7 @@ from . import images, models, provenance, tuning, weights
 from .degradations import DEGRADATIONS, degradation
 from .experiments import Experiment
 
-FALL = 2.0  # dB below its best on held-out images, from where no training was seen to come back
+FALL = 1.0  # dB below its best on held-out images, from where some trainings do not come back
 
 
 class TrainingFailed(RuntimeError):
