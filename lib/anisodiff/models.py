@@ -150,7 +150,7 @@ class Restorer:
 
     def reveal(self, clean: np.ndarray) -> None:
         """Show the clean image, (H, W), to a model that is an oracle; no other looks at it."""
-        reveal(self.module, torch.from_numpy(clean)[None, None])
+        reveal(self.module, torch.from_numpy(np.array(clean))[None, None])
 
     def coefficient(self, image: np.ndarray) -> np.ndarray:
         """The coefficient function g at each pixel of an (H, W) image, (H, W), by what the diffusion read off the image
