@@ -125,6 +125,9 @@ def test_gains_have_a_row_for_each_degradation_and_one_legend(table):
         line = next(line for line in ax.lines if line.get_label() == "learned lambda")
         np.testing.assert_allclose(line.get_ydata(), gain, rtol=0.05)
         assert ax.get_legend() is None
+    small = pd.concat([table.assign(metric=metric, value=table.value * 1e-6) for metric in ("psnr", "ssim")])
+    for ax in figures.gains({"blur": small}, {"learned": "learned lambda", "tuned": "tuned"}, "tuned").axes:
+        assert ax.get_ylim()[0] <= -0.002 and ax.get_ylim()[1] >= 0.002  # where it looks like nothing
     assert [text.get_text() for text in fig.legends[0].get_texts()] == ["learned lambda"]
 
 
