@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from anisodiff import evaluation, experiments, images, models, training
+from anisodiff import evaluation, experiments, images, models, provenance, training
 from anisodiff.degradations import DEGRADATIONS
 
 COLLECTION = experiments.study()["protocol"]["collection"]
@@ -33,6 +33,12 @@ def test_scores_are_those_of_the_weights(model, kind):
     assert (table.groupby("level").image.nunique() == 100).all()
     facts = json.loads(evaluation.scores_path(COLLECTION, model, kind).with_suffix(".json").read_text())
     assert COLLECTION in facts["used"] and facts["commit"]
+
+
+def test_the_protocol_card_is_that_of_the_weights():
+    path = evaluation.scores_path(COLLECTION, "protocol-card", "gaussian").with_suffix(".json")
+    made_with = {name: digest for name, digest in json.loads(path.read_text())["used"].items() if name != COLLECTION}
+    assert made_with == {name: provenance.sha256(provenance.ROOT / name)[:12] for name in made_with} != {}
 
 
 @pytest.mark.parametrize(("level", "floor"), [(15, 29.3), (25, 26.7), (50, 23.7)])
