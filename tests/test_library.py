@@ -678,8 +678,17 @@ def test_the_same_seed_gives_the_same_scores():
     assert not first.equals(scores(1))
 
 
-def test_an_oracle_is_shown_a_copy(monkeypatch):
+@pytest.mark.parametrize("crop", [64, None])
+def test_what_is_scored_is_the_scorer_s_own_copy(crop, monkeypatch):
     """PyTorch warns about arrays that may not be written to, and those of a collection may not."""
+    shown = []
+    monkeypatch.setattr(models.Restorer, "reveal", lambda self, clean: shown.append(clean))
+    evaluation.evaluate(models.load("input"), "gaussian", 25, "shipped/test", crop, limit=1)
+    assert shown[0].flags.writeable and shown[0].flags.c_contiguous
+
+
+def test_an_oracle_is_shown_a_copy(monkeypatch):
+    """Who shows it an image of a collection need not think of that."""
     shown, pixels = [], images.load("shipped/test")[0].pixels
     monkeypatch.setattr(models, "reveal", lambda module, clean: shown.append(clean.numpy()))
     models.load("input").reveal(pixels)

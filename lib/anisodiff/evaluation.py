@@ -27,7 +27,7 @@ def evaluate(
     """
     how, rows = degradation(kind, level), []
     for image in images.load(collection)[:limit]:
-        clean = np.ascontiguousarray(images.centre_crop(image.pixels, crop) if crop else image.pixels)
+        clean = np.array(images.centre_crop(image.pixels, crop) if crop else image.pixels, order="C")
         degraded = how(clean, seeded(seed, collection, image.name, how))
         extra = {}
         if isinstance(restorer, tuning.Oracle):

@@ -80,7 +80,7 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
         module.load_state_dict(saved["module"])
         optimiser.load_state_dict(saved["optimiser"])
         schedule.load_state_dict(saved["schedule"])
-        done = saved["done"]
+        done |= saved["done"]
 
     else:  # the untrained model is the one to beat
         _keep_if_best(module, 0, None, validation, done)
