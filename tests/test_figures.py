@@ -137,3 +137,8 @@ def test_a_signed_function_is_white_at_zero_and_of_two_hues_beside_it():
     assert negative[0] > negative[2] + 50 and positive[2] > positive[1] + 20
     fig = figures.images([[np.zeros((4, 4)), figures.signed(np.zeros((4, 4)))]], zoom=(0, 0, 2))
     assert [ax.images[0].get_array().shape for ax in fig.axes] == [(4, 4), (4, 4, 3)]
+
+
+def test_an_interval_is_one_cell_with_signs():
+    assert figures.interval((0.126, -0.034, 0.3)) == "+0.13<br><small>−0.03&nbsp;to&nbsp;+0.30</small>"
+    assert figures.interval((-0.0126, -0.02, 0.001), digits=3).startswith("−0.013<br>")

@@ -202,6 +202,12 @@ def gains(tables: dict[str, pd.DataFrame], names: dict[str, str], baseline: str)
     return fig
 
 
+def interval(values: tuple[float, float, float], digits: int = 2) -> str:
+    """A cell of a table (HTML): the mean, under it low and high, each with its sign."""
+    mean, low, high = (f"{value:+.{digits}f}".replace("-", "−") for value in values)
+    return f"{mean}<br><small>{low}&nbsp;to&nbsp;{high}</small>"
+
+
 def signed(g: np.ndarray) -> np.ndarray:
     """A function with values in [-1, 1] as a picture for :func:`images`, (H, W, 3): orange below 0, white 0, purple."""
     return 255 * mpl.colormaps["PuOr"]((np.clip(g, -1, 1) + 1) / 2)[..., :3]
