@@ -69,7 +69,7 @@ class Page:
             raise ValueError(f"number {name!r} of page {self.name!r} is {value}")
         shown = {"name": f"{self.name}_{name}", "mime_prefix": HIDDEN}
         display(
-            {f"{HIDDEN}text/plain": repr(f"{value:z.{digits}f}")},
+            {f"{HIDDEN}text/plain": repr(f"{value:z.{digits}f}".replace("-", "−"))},
             metadata={"scrapbook": shown, "number": {"name": name, "value": value, "digits": digits}},
             raw=True,
         )
