@@ -142,3 +142,4 @@ def test_a_signed_function_is_white_at_zero_and_of_two_hues_beside_it():
 def test_an_interval_is_one_cell_with_signs():
     assert figures.interval((0.126, -0.034, 0.3)) == "+0.13<br><small>−0.03&nbsp;to&nbsp;+0.30</small>"
     assert figures.interval((-0.0126, -0.02, 0.001), digits=3).startswith("−0.013<br>")
+    assert figures.interval((-0.001, -0.004, 0.0)) == "+0.00<br><small>+0.00&nbsp;to&nbsp;+0.00</small>"

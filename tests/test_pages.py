@@ -153,6 +153,15 @@ def test_a_number_is_finite():
         start().number("psnr", float("nan"))
 
 
+def test_a_number_is_shown_with_a_true_minus_and_kept_as_it_is(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, metadata, raw: shown.append((data, metadata)))
+    start().number("gain", -0.127, digits=2)
+    ((data, metadata),) = shown
+    assert list(data.values()) == ["'−0.13'"]
+    assert metadata["number"] == {"name": "gain", "value": -0.127, "digits": 2}
+
+
 def test_papermill_alone_refuses_in_one_line(study):
     status, said = call(study, BIN / "papermill", "notebooks/first.ipynb", "out.ipynb", "-p", "sigmaa", "30")
     assert status != 0

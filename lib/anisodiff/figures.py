@@ -204,7 +204,7 @@ def gains(tables: dict[str, pd.DataFrame], names: dict[str, str], baseline: str)
 
 def interval(values: tuple[float, float, float], digits: int = 2) -> str:
     """A cell of a table (HTML): the mean, under it low and high, each with its sign."""
-    mean, low, high = (f"{value:+.{digits}f}".replace("-", "−") for value in values)
+    mean, low, high = (f"{value:+z.{digits}f}".replace("-", "−") for value in values)
     return f"{mean}<br><small>{low}&nbsp;to&nbsp;{high}</small>"
 
 
