@@ -83,6 +83,11 @@ class Experiment:
         return f"{self.model}/{made_for}" + (f"-seed-{self.seed}" if self.seed else "")
 
     @property
+    def drawn_from(self) -> int:
+        """The seed of the training: the experiment's own, or that of a model's variation (``foe-s-seed-1``)."""
+        return variation(self.model)[1].get("seed", self.seed)
+
+    @property
     def all_levels(self) -> bool:
         """Whether one set of weights serves all levels."""
         return self._asks("levels")

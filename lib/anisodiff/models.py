@@ -16,8 +16,10 @@ from .denoisers.released import ReleasedPeronaMalik
 from .diffusion import Diffusion, on_pixels
 from .diffusivities.borders import BorderLambdas, BorderP1, Probability
 from .diffusivities.classic import PeronaMalik
+from .diffusivities.experts import Experts
 from .diffusivities.learned_lambda import LearnedLambda, LearnedLambdaTime
 from .diffusivities.p1 import P1
+from .diffusivities.unet import UNet
 
 
 class UntrainedLevel(UserWarning):
@@ -32,6 +34,12 @@ class Entry:
     build: Callable[..., nn.Module]
     fixed: dict = field(default_factory=dict)
     like: str | None = None  # the tuned model whose settings it starts from
+    sizes: dict = field(default_factory=dict)  # level to arguments, for a published size that depends on the level
+
+    def arguments(self, level: float) -> dict:
+        """The arguments that are its own at a level, whose size is that of the nearest published one."""
+        nearest = min(self.sizes, key=lambda other: abs(np.log(other / level)), default=None)
+        return self.sizes.get(nearest, {}) | self.fixed
 
 
 def _perona_malik(option, lambda_, steps, tau):
@@ -58,6 +66,14 @@ def _border_p1(source, classifier, intervals, steps, tau):
     return Diffusion(BorderP1(_probability(source, classifier), intervals), steps, tau)
 
 
+def _experts(steps, tau, **how):
+    return Diffusion(Experts(**how), steps, tau)
+
+
+def _unet(steps, tau, **how):
+    return Diffusion(UNet(**how), steps, tau)
+
+
 def _probability(source: str, classifier: str) -> Probability:
     """From the path below ROOT of a border classifier's weights."""
     tensors, header = weights.read(provenance.ROOT / classifier)
@@ -68,6 +84,16 @@ def _probability(source: str, classifier: str) -> Probability:
 
 LONG = {"steps": 48, "tau": 0.25}  # where a network shares out the time
 SHORT = {"steps": 14, "tau": 0.25}
+TEN = {"steps": 10, "tau": 0.25}
+
+
+def _sizes(**of: tuple[int, int]) -> dict:
+    """Kernel size and number of experts at sigma 15, 25 and 50, as published."""
+    return {float(level[1:]): {"size": size, "experts": experts} for level, (size, experts) in of.items()}
+
+
+SPLINES = TEN | {"functions": "splines"}
+PUBLISHED = _sizes(s15=(6, 35), s25=(5, 30), s50=(9, 30))
 
 MODELS = {
     "input": Entry("the degraded image itself", nn.Identity),
@@ -89,6 +115,30 @@ MODELS = {
     "p1-blind": Entry("the same, not told the level", _p1, {"intervals": 8, "blind": True} | SHORT),
     "p1-nonnegative": Entry("the same with g at least 0", _p1, {"intervals": 8, "nonnegative": True} | SHORT),
     "p1-pointwise": Entry("the same, seeing single pixels", _p1, {"intervals": 8, "context": False} | SHORT),
+    "foe-s": Entry("g by experts, whose functions are splines", _experts, SPLINES, sizes=PUBLISHED),
+    "foe-s-free": Entry(
+        "the same without a bound on g", _experts, SPLINES | {"bounded": False, "curvature": 1}, sizes=PUBLISHED
+    ),
+    "foe-s-flat": Entry("with a bound, trained as foe-s-free", _experts, SPLINES | {"curvature": 1}, sizes=PUBLISHED),
+    "foe-d": Entry(
+        "g by experts, whose functions are falling splines",
+        _experts,
+        SPLINES | {"falling": True},
+        sizes=_sizes(s15=(8, 30), s25=(10, 25), s50=(7, 25)),
+    ),
+    "foe-m": Entry(
+        "g by experts, whose functions are monomials",
+        _experts,
+        TEN | {"functions": "monomials"},
+        sizes=_sizes(s15=(7, 10), s25=(8, 10), s50=(6, 15)),
+    ),
+    "foe-rb": Entry(
+        "g by experts, whose functions are those of Roth and Black",
+        _experts,
+        TEN | {"functions": "roth-black"},
+        sizes=_sizes(s15=(11, 30), s25=(12, 25), s50=(5, 20)),
+    ),
+    "unet-diffusivity": Entry("g by a U-Net", _unet, TEN),
     "border-classifier": Entry("each pixel's probability of a border", BorderClassifier, {"threshold": 30}),
     "border-classifier-universal": Entry("the same for any degradation", BorderClassifier, {"threshold": 30}),
 } | {
@@ -120,6 +170,7 @@ def entry(name: str) -> Entry:
     if not varied:
         return listed
     how = ", ".join(f"{key} {value}" for key, value in varied.items())
+    varied.pop("seed", None)  # of the training: no argument of the model
     like = listed.like and listed.like + name.removeprefix(base)
     return replace(listed, summary=f"{listed.summary}, {how}", fixed=listed.fixed | varied, like=like)
 

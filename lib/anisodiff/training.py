@@ -63,10 +63,11 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
     settings = experiment.settings["train"]
     collection = images.load(experiment.settings["collection"])
     held_out, collection = collection[::10], [image for at, image in enumerate(collection) if at % 10]
-    drawn = np.random.default_rng([experiment.seed, 1])
+    seed = experiment.drawn_from
+    drawn = np.random.default_rng([seed, 1])
     validation = _batch(experiment, held_out, settings["validation"], drawn)
 
-    torch.manual_seed(experiment.seed)
+    torch.manual_seed(seed)
     arguments = _arguments(experiment)
     module = models.entry(experiment.model).build(**arguments).to(memory_format=torch.channels_last)  # a quarter faster
     optimiser = torch.optim.Adam(module.parameters(), settings["rate"])
@@ -88,7 +89,7 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
     bar = tqdm(total=settings["steps"], initial=done["step"], desc=experiment.name, unit="step", mininterval=1)
     start = time.monotonic() - done["seconds"]
     for step in range(done["step"], settings["steps"]):
-        generator = np.random.default_rng([experiment.seed, 2, step])
+        generator = np.random.default_rng([seed, 2, step])
         batch = _batch(experiment, collection, settings["batch"], generator)
         loss = _loss(module.train(), batch, settings.get("loss", "mse"))
         if not torch.isfinite(loss):
@@ -153,7 +154,7 @@ def _arguments(experiment: Experiment) -> dict:
             arguments["steps"] = max(1, arguments["steps"])  # without a step there is nothing to learn
     if experiment.classifier:
         arguments["classifier"] = str(experiment.classifier.weights.relative_to(provenance.ROOT))
-    return arguments | entry.fixed
+    return arguments | entry.arguments(experiment.level)
 
 
 def _batch(experiment, collection, count, generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -1,0 +1,154 @@
+"""Fields of Experts: g from the sum of learned functions, each of the response to a learned kernel."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad, softplus
+
+from .fused import diffuse_on_pixels
+from .splines import respond, spline_sum
+
+UNIT = 32.0  # gray levels; with kernels of length one, noise then gives responses of order one
+MIDDLE = 127.5
+CURVATURE = 15.0  # by how much the functions together fall, untrained, from no response to the strongest
+OFFSET = 2.0  # the untrained sum where no kernel responds
+STRIP = 96  # rows at once where no gradient is asked for, so that what they give stays in the cache
+
+
+class Splines(nn.Module):
+    """``phi_i``: splines of order 1 on 20 equal parts of [0, 1], by their slopes and one value at zero for all.
+
+    ``falling`` (FoE-D): slopes are ``-softplus(p)``, so that no function ever rises. ``curvature`` is how far the
+    untrained functions together fall from no response (1/2) to the strongest (0 and 1; only 1 for falling ones).
+    """
+
+    highest = np.inf  # of the sum
+
+    def __init__(self, experts: int, falling: bool = False, curvature: float = CURVATURE, intervals: int = 20):
+        super().__init__()
+        self.falling = falling
+        x = torch.linspace(-1, 1, intervals + 1)
+        shape = -curvature / experts * (2 * x.clamp_min(0) ** 2 if falling else x**2)
+        slopes = (intervals * shape.diff()).expand(experts, -1)
+        self.slopes = nn.Parameter(_inverse_softplus((-slopes).clamp_min(0.02)) if falling else slopes.clone())
+        self.at_zero = nn.Parameter(OFFSET / experts + shape[0].expand(experts).clone())
+
+    @property
+    def nodal(self) -> Tensor:
+        """The values at the ends of the parts, (E, 21)."""
+        slopes = -softplus(self.slopes) if self.falling else self.slopes
+        steps = slopes.cumsum(1) / slopes.shape[1]
+        return self.at_zero[:, None] + torch.cat([torch.zeros_like(steps[:, :1]), steps], 1)
+
+    def forward(self, responses: Tensor) -> Tensor:
+        return spline_sum(responses, self.nodal)
+
+    def functions(self, x: Tensor) -> Tensor:
+        """``phi_i(x)``, (E, n), for x (n) in [0, 1]."""
+        nodal = self.nodal
+        x = x.to(nodal) * (nodal.shape[1] - 1)
+        lower = x.long().clamp_max(nodal.shape[1] - 2)
+        return nodal[:, lower] + (x - lower) * (nodal[:, lower + 1] - nodal[:, lower])
+
+
+class Monomials(nn.Module):
+    """``phi_i(x) = beta_i x^i`` for i = 1, ..., N, and a constant: the sum of the source, each expert its own power."""
+
+    highest = np.inf
+
+    def __init__(self, experts: int):
+        super().__init__()
+        powers = torch.arange(1.0, experts + 1)
+        self.register_buffer("powers", powers[:, None, None], persistent=False)
+        self.coefficients = nn.Parameter(torch.full((experts,), -CURVATURE / experts))
+        self.constant = nn.Parameter(OFFSET - (self.coefficients.detach() * 0.5**powers).sum())
+
+    def forward(self, responses: Tensor) -> Tensor:
+        terms = torch.exp(self.powers.to(responses) * nn.functional.logsigmoid(responses))
+        return torch.einsum("e,behw->bhw", self.coefficients, terms)[:, None] + self.constant
+
+    def functions(self, x: Tensor) -> Tensor:
+        return self.coefficients[:, None] * x.to(self.coefficients) ** self.powers[:, :, 0]
+
+
+class RothBlack(nn.Module):
+    """``phi_i(x) = -alpha_i log(1 + x^2 / 2)``, ``alpha_i > 0``: ``exp`` of their sum is a product in (0, 1].
+
+    Source: S. Roth and M. J. Black, CVPR 2005; in it x is the response itself, here its sigmoid.
+    """
+
+    highest = 0.0
+
+    def __init__(self, experts: int):
+        super().__init__()
+        self.numbers = nn.Parameter(_inverse_softplus(torch.full((experts,), 5.0 / experts)))
+
+    @property
+    def alpha(self) -> Tensor:
+        return softplus(self.numbers)
+
+    def forward(self, responses: Tensor) -> Tensor:
+        return -torch.einsum("e,behw->bhw", self.alpha, torch.log1p(torch.sigmoid(responses) ** 2 / 2))[:, None]
+
+    def functions(self, x: Tensor) -> Tensor:
+        return -self.alpha[:, None] * torch.log1p(x.to(self.alpha) ** 2 / 2)
+
+
+FUNCTIONS = {"splines": Splines, "monomials": Monomials, "roth-black": RothBlack}
+
+
+class Experts(nn.Module):
+    """``g = sigmoid(s)`` of each pixel, ``s = sum_i phi_i(sigmoid(K_i * z))``, with ``z = (u - 127.5) / 32``; range
+    (0, 1), bound 1.
+
+    ``K_i`` are ``experts`` square kernels of ``size`` pixels a side, the image continued by its border, ``phi_i`` of
+    the family ``functions`` (a key of FUNCTIONS) with further arguments of its own. Not ``bounded``, or where s is
+    never above 0, ``g = exp(s)`` as in the source, with the bound ``exp(max s)``, infinite unless s has one.
+    Source: Valdivia Ortega et al. 2024, section 3.2, there of the standardised image.
+    """
+
+    def __init__(self, functions: str, size: int, experts: int, bounded: bool = True, **more):
+        super().__init__()
+        if functions not in FUNCTIONS:
+            raise ValueError(f"unknown functions {functions!r}; there are: {', '.join(FUNCTIONS)}")
+        if size < 1 or experts < 1:
+            raise ValueError(f"kernels have at least one pixel and there is at least one, got {size!r} and {experts!r}")
+        self.functions = FUNCTIONS[functions](experts, **more)
+        self.bounded = bounded and self.functions.highest > 0
+        self.bound = 1.0 if self.bounded else float(np.exp(self.functions.highest))
+        kernels = torch.randn(experts, size, size)
+        kernels -= kernels.mean((1, 2), keepdim=True)
+        self.kernels = nn.Parameter(kernels / kernels.flatten(1).norm(dim=1).clamp_min(1e-3)[:, None, None])
+
+    def responses(self, u: Tensor) -> Tensor:
+        """``K_i * z``, (B, E, H, W)."""
+        return respond(self._continued(u), self.kernels)
+
+    def exponent(self, u: Tensor) -> Tensor:
+        """The sum s, (B, 1, H, W)."""
+        return self.functions(self.responses(u))
+
+    def forward(self, u: Tensor) -> Tensor:
+        s = self.exponent(u)
+        return torch.sigmoid(s) if self.bounded else torch.exp(s)
+
+    def fast(self, u: Tensor, steps: int, tau: float) -> Tensor:
+        with torch.no_grad():
+            return diffuse_on_pixels(u, self._coefficient, steps, tau)
+
+    def _coefficient(self, u: Tensor) -> Tensor:
+        """g, strip by strip."""
+        z, more = self._continued(u), self.kernels.shape[-1] - 1
+        s = torch.empty_like(u)
+        for top in range(0, u.shape[2], STRIP):
+            s[:, :, top : top + STRIP] = self.functions(respond(z[:, :, top : top + STRIP + more], self.kernels))
+        return s.sigmoid_() if self.bounded else s.exp_()
+
+    def _continued(self, u: Tensor) -> Tensor:
+        more = self.kernels.shape[-1] - 1
+        z = (u - MIDDLE) / UNIT
+        return pad(z, (more // 2, more - more // 2) * 2, mode="replicate")
+
+
+def _inverse_softplus(y: Tensor) -> Tensor:
+    return y + torch.log(-torch.expm1(-y))
