@@ -119,11 +119,15 @@ if PROFILE == "paper":
 
     EXPERIMENTS = {experiment.name: experiment for experiment in experiments.grid("paper")}
     SCORES = [f"{model}/{kind}" for model, kind in experiments.scored()]
+    FURTHER = {
+        f"{collection.replace('/', '-')}/{model}/{kind}": collection for model, kind, collection in experiments.further()
+    }
 
     wildcard_constraints:
         name="[a-z0-9-]+/[a-z0-9.-]+",
         model="|".join(experiments.names()),
         kind="gaussian|poisson|salt-pepper|blur|inpainting",
+        place="[a-z0-9-]+",
 
     def before(experiment):
         """The marks of what an experiment starts from: the tuned model it is like, the classifier."""
@@ -134,6 +138,7 @@ if PROFILE == "paper":
     rule scores:
         input:
             expand("_build/paper/scores/{score}", score=SCORES),
+            expand("_build/paper/further/{score}", score=FURTHER),
             expand("_build/paper/borders/{kind}", kind=["blur", "gaussian", "inpainting", "poisson", "salt-pepper"]),
             "_build/paper/human-boundaries",
             "_build/paper/protocol-card",
@@ -171,6 +176,23 @@ if PROFILE == "paper":
         shell:
             "{PYTHON} -c 'from anisodiff import evaluation;"
             ' given = ("{wildcards.model}", "{wildcards.kind}");'
+            " evaluation.is_recorded(*given) or evaluation.record(*given)'"
+
+    rule evaluate_further:
+        input:
+            lambda w: [
+                f"_build/paper/weights/{name}" for name, made in EXPERIMENTS.items() if made.degradation == w.kind
+            ],
+        output:
+            touch("_build/paper/further/{place}/{model}/{kind}"),
+        params:
+            collection=lambda w: FURTHER[f"{w.place}/{w.model}/{w.kind}"],
+            experiments=lambda w: [made.digest for made in EXPERIMENTS.values() if made.degradation == w.kind],
+        message:
+            "scores of {wildcards.model} on {params.collection}"
+        shell:
+            "{PYTHON} -c 'from anisodiff import evaluation;"
+            ' given = ("{wildcards.model}", "{wildcards.kind}", "{params.collection}");'
             " evaluation.is_recorded(*given) or evaluation.record(*given)'"
 
     rule protocol_card:

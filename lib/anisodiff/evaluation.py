@@ -16,12 +16,19 @@ COLUMNS = ["model", "degradation", "level", "collection", "image", "crop", "seed
 
 
 def evaluate(
-    restorer, kind: str, level: float, collection: str, crop: int | None = 256, seed: int = 0, limit: int | None = None
+    restorer,
+    kind: str,
+    level: float,
+    collection: str,
+    crop: int | None = 256,
+    seed: int = 0,
+    limit: int | None = None,
+    more: bool = True,
 ) -> pd.DataFrame:
     """Scores of a model (a Restorer or an Oracle) on a collection, a row for each image and metric.
 
     Each image's centred square of ``crop`` pixels (all of it for None) is degraded from ``seed``, restored, clipped to
-    0..255 and scored. Beside the metrics stand what a network or an oracle chose for the image (lambda, steps, share of
+    0..255 and scored. Beside the metrics stand, with ``more``, what a network or an oracle chose for the image (lambda, steps, share of
     the time), for a diffusion what its coefficient function is like (``metrics.COEFFICIENT``), and for the model
     ``input`` the edginess of the degraded and of the clean image.
     """
@@ -37,12 +44,13 @@ def evaluate(
             restorer.reveal(clean)
             restored = restorer.restore(degraded)
             extra = restorer.chosen
-            if isinstance(restorer.module, Diffusion) and restorer.module.steps:
+            if more and isinstance(restorer.module, Diffusion) and restorer.module.steps:
                 g = restorer.coefficient(degraded)
                 extra |= {name: measure(g, clean) for name, measure in metrics.COEFFICIENT.items()}
         if restorer.name == "input":
             extra = {"edginess": metrics.edginess(degraded), "edginess-clean": metrics.edginess(clean)}
-        values = {name: measure(np.clip(restored, 0, 255), clean) for name, measure in metrics.METRICS.items()} | extra
+        values = {name: measure(np.clip(restored, 0, 255), clean) for name, measure in metrics.METRICS.items()}
+        values |= extra if more else {}
         given = (restorer.name, kind, level, collection, image.name, crop or 0, seed)
         rows += [(*given, metric, value) for metric, value in values.items()]
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -53,19 +61,20 @@ def scores_path(collection: str, model: str, kind: str) -> Path:
     return provenance.ROOT / "data/scores" / collection.replace("/", "-") / f"{model}-{kind}.csv"
 
 
-def recipe(model: str, kind: str) -> dict:
+def recipe(model: str, kind: str, collection: str | None = None) -> dict:
     """What determines recorded scores: the protocol, and the content of the weights behind every level."""
     base = model.replace("-oracle-lambda", "").replace("-oracle", "")  # an oracle starts from the tuned classic
     made = {}
     for level in experiments.levels(model, kind):
         header = weights.header(experiments.Experiment(base, kind, level).weights) or {}
         made[f"{level:g}"] = header.get("sha256", "none")[:12]
-    return {"protocol": experiments.study()["protocol"], "weights": made}
+    return {"protocol": experiments.protocol(collection), "weights": made}
 
 
-def record(model: str, kind: str) -> None:
-    """Score a model of the study at all its levels by the study's protocol and write the table with its provenance."""
-    protocol, tables = experiments.study()["protocol"], []
+def record(model: str, kind: str, collection: str | None = None) -> None:
+    """Score a model of the study at all its levels by the study's protocol, or on a further collection, and write the
+    table with its provenance."""
+    protocol, tables = experiments.protocol(collection), []
     provenance.used.clear()
     start = time.monotonic()
     for level in tqdm(experiments.levels(model, kind), desc=f"{model} {kind}", unit="level"):
@@ -75,9 +84,11 @@ def record(model: str, kind: str) -> None:
             restorer = training.fitted(model, kind, level, "paper")  # made now, where it is missing
         else:
             restorer = models.load(model, kind, level)
-        tables.append(evaluate(restorer, kind, level, protocol["collection"], protocol["crop"], protocol["seed"]))
+        given = (protocol["collection"], protocol["crop"], protocol["seed"])
+        tables.append(evaluate(restorer, kind, level, *given, more=collection is None))
     path = scores_path(protocol["collection"], model, kind)
-    write_scores(path, pd.concat(tables), {"recipe": recipe(model, kind), "seconds": round(time.monotonic() - start)})
+    facts = {"recipe": recipe(model, kind, collection), "seconds": round(time.monotonic() - start)}
+    write_scores(path, pd.concat(tables), facts)
 
 
 def write_scores(path: Path, table: pd.DataFrame, facts: dict) -> None:
@@ -89,9 +100,10 @@ def write_scores(path: Path, table: pd.DataFrame, facts: dict) -> None:
     provenance.write_atomically(path, table.to_csv(index=False, float_format="%.4f", lineterminator="\n").encode())
 
 
-def is_recorded(model: str, kind: str) -> bool:
+def is_recorded(model: str, kind: str, collection: str | None = None) -> bool:
     """Whether the recorded scores were made by what the study says now."""
-    return made_by(scores_path(experiments.study()["protocol"]["collection"], model, kind), recipe(model, kind))
+    path = scores_path(experiments.protocol(collection)["collection"], model, kind)
+    return made_by(path, recipe(model, kind, collection))
 
 
 def made_by(path: Path, recipe: dict) -> bool:

@@ -29,6 +29,12 @@ def profile(name: str) -> dict:
     return study()["profiles"][name]
 
 
+def protocol(collection: str | None = None) -> dict:
+    """How scores come about: the study's protocol, or that of a further collection, whose images are taken whole."""
+    first = study()["protocol"]
+    return first if collection is None else first | {"collection": collection, "crop": None}
+
+
 def variation(name: str) -> tuple[str, dict]:
     """A model's name as the one of ``study.yml`` that it varies, and how: ``p1-intervals-4`` is p1 with intervals 4.
 
@@ -151,6 +157,16 @@ def levels(model: str, kind: str) -> list[float]:
 def scored() -> list[tuple[str, str]]:
     """All models of the study that restore, with each degradation that they are scored on."""
     return [(name, kind) for name in names() if "finds" not in entry(name) for kind in entry(name)["grid"]]
+
+
+def further() -> list[tuple[str, str, str]]:
+    """All models that are scored on further collections (``also``; their variations are not), with each of these."""
+    return [
+        (name, kind, collection)
+        for name, listed in study()["models"].items()
+        for kind in listed["grid"]
+        for collection in listed.get("also", [])
+    ]
 
 
 def grid(name: str = "paper") -> list[Experiment]:

@@ -4,6 +4,7 @@
 ``shipped/train|val|test``          photographs inside the scikit-image wheel, split once and for all
 ``bsds500/train|val|test``          Berkeley Segmentation Data Set, 200, 100 and 200 images (Arbelaez 2011)
 ``bsd68``, ``set12``                the field's test images; BSD68 is a subset of ``bsds500/val``
+``bsds500/val-500``                 500 random squares of the validation images, the paper's protocol
 ``ct``, ``mri``, ``cryoem``         foreign images, never trained on
 ==================================  ======================================================================
 
@@ -32,6 +33,7 @@ SHIPPED = {
 FOLDERS = {
     "bsds500/train": "bsds500/train/",
     "bsds500/val": "bsds500/val/",
+    "bsds500/val-500": "bsds500/val/",
     "bsds500/test": "bsds500/test/",
     "bsd68": "bsd68/",
     "set12": "set12/",
@@ -39,6 +41,8 @@ FOLDERS = {
     "mri": "mri/",
     "cryoem": "cryoem/avg/",
 }
+
+CROPPED = {"bsds500/val-500": (256, 500)}  # side and number of random squares, from a fixed seed
 
 COLLECTIONS = [*(f"shipped/{split}" for split in SHIPPED), *FOLDERS]
 
@@ -123,7 +127,19 @@ def _load_one(collection: str) -> tuple[Image, ...]:
         paths = [folder / name for name in sorted(SHIPPED[collection.split("/")[1]])]
     else:
         paths = [_at_hand(path, known) for path, known in _files(collection)]
-    return tuple(Image(path.stem, _frozen(to_gray(io.imread(path)))) for path in paths)
+    images = tuple(Image(path.stem, _frozen(to_gray(io.imread(path)))) for path in paths)
+    return _squares(images, *CROPPED[collection]) if collection in CROPPED else images
+
+
+def _squares(images: tuple[Image, ...], side: int, count: int) -> tuple[Image, ...]:
+    """Random squares, neither flipped nor turned, named by their number and image."""
+    generator, squares = np.random.default_rng(0), []
+    for number in range(count):
+        image = images[generator.integers(len(images))]
+        top, left = (generator.integers(extent - side + 1) for extent in image.pixels.shape)
+        square = image.pixels[top : top + side, left : left + side].copy()
+        squares.append(Image(f"{number:03}-{image.name}", _frozen(square)))
+    return tuple(squares)
 
 
 def _frozen(pixels: np.ndarray) -> np.ndarray:

@@ -84,15 +84,20 @@ def _step(u, g, tau, result):
     """One explicit step on an image (H, W) with g on the pixels; the form of ``diffusion.explicit_step``."""
     rows, columns = u.shape
     half = np.float32(0.5) * tau
+    across = np.zeros(columns + 1, np.float32)  # fluxes within the row; none through either end
+    above, below = np.zeros(columns, np.float32), np.zeros(columns, np.float32)
     for i in range(rows):
-        above, below = max(i - 1, 0), min(i + 1, rows - 1)  # at the border the pixel itself: no difference, no flux
-        for j in range(columns):
-            centre, at = u[i, j], g[i, j]
-            flux = (g[above, j] + at) * (u[above, j] - centre) + (g[below, j] + at) * (u[below, j] - centre)
-            result[i, j] = centre + half * flux
+        row, at, onto = u[i], g[i], result[i]
         for j in range(columns - 1):
-            result[i, j] += half * (g[i, j] + g[i, j + 1]) * (u[i, j + 1] - u[i, j])
-            result[i, j + 1] -= half * (g[i, j] + g[i, j + 1]) * (u[i, j + 1] - u[i, j])
+            across[j + 1] = (at[j] + at[j + 1]) * (row[j + 1] - row[j])
+        if i == rows - 1:
+            below[:] = 0
+        else:
+            for j in range(columns):
+                below[j] = (at[j] + g[i + 1, j]) * (u[i + 1, j] - row[j])
+        for j in range(columns):
+            onto[j] = row[j] + half * (across[j + 1] - across[j] + below[j] - above[j])
+        above, below = below, above
 
 
 def diffuse_on_pixels(u: torch.Tensor, coefficient, steps: int, tau: float) -> torch.Tensor:

@@ -28,8 +28,7 @@ def spline_sum(responses: Tensor, nodal: Tensor) -> Tensor:
     ``phi_i`` is affine on each of N equal parts of [0, 1] and has the values ``nodal[i]``, (E, N + 1), at their ends.
     """
     if _compiled(responses, nodal):
-        const, kinks = hinges(nodal)
-        return _HingeSum.apply(responses, kinks) + const
+        return _SplineSum.apply(responses, nodal)
     return indexed_spline_sum(responses, nodal)
 
 
@@ -54,25 +53,31 @@ def _compiled(*tensors: Tensor) -> bool:
     return all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in tensors)
 
 
-class _HingeSum(torch.autograd.Function):
+class _SplineSum(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, responses, kinks):
+    def forward(ctx, responses, nodal):
         responses = responses.contiguous()
-        ctx.save_for_backward(responses, kinks)
+        ctx.save_for_backward(responses, nodal)
+        const, kinks = hinges(nodal)
         result = responses.new_empty(len(responses), 1, *responses.shape[2:])
         for image, total in zip(responses.detach().numpy(), result.numpy(), strict=True):
-            sum_hinges(image.reshape(len(image), -1), _in_fives(kinks), kinks.shape[1], total.reshape(-1))
-        return result
+            _sum_hinges(image.reshape(len(image), -1), _in_fives(kinks), kinks.shape[1], total.reshape(-1))
+        return result.add_(const)
 
     @staticmethod
     def backward(ctx, given):
-        responses, kinks = ctx.saved_tensors
-        onto, coefficients = torch.empty_like(responses), _in_fives(kinks)
+        responses, nodal = ctx.saved_tensors
+        onto, kinks = torch.empty_like(responses), hinges(nodal)[1]
+        coefficients = _in_fives(kinks)
         sums = np.zeros(coefficients.shape)
         for image, grad, result in zip(responses.numpy(), given.contiguous().numpy(), onto.numpy(), strict=True):
             pixels = image.reshape(len(image), -1), grad.reshape(-1), result.reshape(len(image), -1)
             _hinges_back(*pixels, coefficients, kinks.shape[1], sums)
-        return onto, torch.from_numpy(sums[:, : kinks.shape[1]].astype(np.float32))
+        # A hat function of the nodes is a second difference of max(x, k), k = 0 ... N: at N a constant, as beyond 0.
+        total, ends = given.double().sum().item(), kinks.shape[1] + np.arange(2.0)
+        columns = [sums[:, : kinks.shape[1]], np.tile(total * ends, (len(sums), 1))]
+        slopes = np.diff(np.concatenate(columns, 1))
+        return onto, torch.from_numpy(np.diff(slopes, prepend=0)).float()
 
 
 class _Respond(torch.autograd.Function):
@@ -97,7 +102,7 @@ def _in_fives(kinks: Tensor) -> np.ndarray:
 
 
 @jit
-def sum_hinges(responses, kinks, intervals, total):
+def _sum_hinges(responses, kinks, intervals, total):
     """``sum_i sum_k c_ik max(N sigmoid(r_i), k)`` of responses (E, pixels), written to ``total``, (pixels)."""
     x = np.empty(BLOCK, np.float32)
     for start in range(0, total.size, BLOCK):
