@@ -1,4 +1,4 @@
-"""Fields of Experts and the U-Net: compiled forms equal plain ones, families are what they say, sizes are the published."""
+"""Fields of Experts and the U-Net: compiled forms equal plain ones, families are what they say, sizes the published."""
 
 import warnings
 
@@ -11,7 +11,7 @@ from anisodiff import models
 from anisodiff.diffusion import Diffusion, UnstableStep
 from anisodiff.diffusivities import experts as experts_file
 from anisodiff.diffusivities import unet
-from anisodiff.diffusivities.experts import FUNCTIONS, Experts, Monomials, RothBlack, Splines
+from anisodiff.diffusivities.experts import FUNCTIONS, Experts, Monomials, Splines
 from anisodiff.diffusivities.splines import hinges, indexed_spline_sum, respond, spline_sum
 from anisodiff.diffusivities.unet import UNet
 from anisodiff.ellipticity import ellipticity, turning_point

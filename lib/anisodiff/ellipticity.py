@@ -1,8 +1,8 @@
-"""Ellipticity of a diffusivity as a function of one number, and whether that makes it anisotropic in the paper's sense.
+"""Ellipticity of a diffusivity as a function of one number, and whether that makes it anisotropic as the paper has it.
 
-For ``a(s)``, ``s = x^2``, the ellipticity is ``b(s) = a(s) + 2 s a'(s)``, the derivative of the flux ``x a(x^2)``: where it
-is below 0 the diffusion sharpens along the gradient. A function is anisotropic where the set of b > 0 is an interval that
-begins at 0. Source: Valdivia Ortega et al. 2024, section 2.
+For ``a(s)``, ``s = x^2``, the ellipticity is ``b(s) = a(s) + 2 s a'(s)``, the derivative of the flux ``x a(x^2)``: where
+it is below 0 the diffusion sharpens along the gradient. A function is anisotropic where the set of b > 0 is an interval
+that begins at 0. Source: Valdivia Ortega et al. 2024, section 2.
 """
 
 import numpy as np
@@ -14,10 +14,10 @@ def ellipticity(x: np.ndarray, g: np.ndarray) -> np.ndarray:
 
 
 def turning_point(x: np.ndarray, g: np.ndarray) -> tuple[bool, float]:
-    """Whether ``g(x)``, x >= 0 ascending, is anisotropic on that range, and where b first is 0 or below (else infinity).
+    """Whether ``g(x)``, x >= 0 ascending, is anisotropic on that range, and where b is first below 0 (else infinity).
 
-    Differences below a millionth of the largest b are rounding, and count as 0 or below only after the point is reached.
-    Raises ValueError where x does not begin at 0 or does not ascend.
+    What is smaller than a millionth of the largest b is rounding. Raises ValueError where x does not begin at 0 or does
+    not ascend.
     """
     x = np.asarray(x, float)
     if x[0] != 0 or not (np.diff(x) > 0).all():

@@ -28,9 +28,9 @@ def evaluate(
     """Scores of a model (a Restorer or an Oracle) on a collection, a row for each image and metric.
 
     Each image's centred square of ``crop`` pixels (all of it for None) is degraded from ``seed``, restored, clipped to
-    0..255 and scored. Beside the metrics stand, with ``more``, what a network or an oracle chose for the image (lambda, steps, share of
-    the time), for a diffusion what its coefficient function is like (``metrics.COEFFICIENT``), and for the model
-    ``input`` the edginess of the degraded and of the clean image.
+    0..255 and scored. Beside the metrics stand, with ``more``, what a network or an oracle chose for the image (lambda,
+    steps, share of the time), for a diffusion what its coefficient function is like (``metrics.COEFFICIENT``), and for
+    the model ``input`` the edginess of the degraded and of the clean image.
     """
     how, rows = degradation(kind, level), []
     for image in images.load(collection)[:limit]:
