@@ -10,6 +10,8 @@ OTHER = {
     "perona_malik": {"sigma": 50.0, "option": 1, "tau": 0.1, "image": "grass"},
     "learned_lambda": {"degradation": "poisson", "level": 5.5, "option": 1, "image": "astronaut"},
     "p1_diffusivities": {"degradation": "blur", "level": 2.25, "intervals": 3, "image": "grass"},
+    "fields_of_experts": {"family": "monomials", "sigma": 50.0, "image": "grass"},
+    "unet_diffusivity": {"sigma": 15.0, "image": "brick"},
     "edginess": {"image": "brick", "model": "input", "seed": 3},
     "border_classification": {"degradation": "poisson", "level": 5.5, "threshold": 50, "image": "astronaut"},
     "borders_in_diffusion": {"degradation": "salt-pepper", "level": 0.2, "image": "grass"},

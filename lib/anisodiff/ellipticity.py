@@ -1,8 +1,8 @@
-"""Ellipticity of a diffusivity as a function of one number, and whether that makes it anisotropic as the paper has it.
+"""Ellipticity of a diffusivity as a function of one number, and whether it is anisotropic in the paper's sense.
 
-For ``a(s)``, ``s = x^2``, the ellipticity is ``b(s) = a(s) + 2 s a'(s)``, the derivative of the flux ``x a(x^2)``: where
-it is below 0 the diffusion sharpens along the gradient. A function is anisotropic where the set of b > 0 is an interval
-that begins at 0. Source: Valdivia Ortega et al. 2024, section 2.
+For ``a(s)``, ``s = x^2``, the ellipticity is ``b(s) = a(s) + 2 s a'(s)``, the derivative of the flux ``x a(x^2)``:
+where it is below 0 the diffusion sharpens along the gradient. A function is anisotropic where the set of b > 0 is an
+interval that begins at 0. Source: Valdivia Ortega et al. 2024, section 2.
 """
 
 import numpy as np

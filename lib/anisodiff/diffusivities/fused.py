@@ -101,7 +101,7 @@ def _step(u, g, tau, result):
 
 
 def diffuse_on_pixels(u: torch.Tensor, coefficient, steps: int, tau: float) -> torch.Tensor:
-    """``steps`` explicit steps on a (B, 1, H, W) float32 batch with g on the pixels, the same shape, by ``coefficient(u)``."""
+    """``steps`` explicit steps on a (B, 1, H, W) float32 batch with g, also on pixels, by ``coefficient(u)``."""
     u = u.detach().clone(memory_format=torch.contiguous_format)
     other = torch.empty_like(u)
     for _ in range(steps):
