@@ -9,7 +9,6 @@ from .fused import diffuse_on_pixels
 from .splines import respond, spline_sum
 
 UNIT = 32.0  # gray levels; with kernels of length one, noise then gives responses of order one
-MIDDLE = 127.5
 CURVATURE = 15.0  # by how much the functions together fall, untrained, from no response to the strongest
 OFFSET = 2.0  # the untrained sum where no kernel responds
 STRIP = 96  # rows at once where no gradient is asked for, so that what they give stays in the cache
@@ -23,6 +22,7 @@ class Splines(nn.Module):
     """
 
     highest = np.inf  # of the sum
+    zero, rest = 127.5, 0.0  # the gray level where z is zero; an untrained kernel's response to an even middle gray
 
     def __init__(self, experts: int, falling: bool = False, curvature: float = CURVATURE, intervals: int = 20):
         super().__init__()
@@ -55,6 +55,7 @@ class Monomials(nn.Module):
     """``phi_i(x) = beta_i x^i`` for i = 1, ..., N, and a constant: the sum of the source, each expert its own power."""
 
     highest = np.inf
+    zero, rest = 127.5, 0.0
 
     def __init__(self, experts: int):
         super().__init__()
@@ -74,14 +75,16 @@ class Monomials(nn.Module):
 class RothBlack(nn.Module):
     """``phi_i(x) = -alpha_i log(1 + x^2 / 2)``, ``alpha_i > 0``: ``exp`` of their sum is a product in (0, 1].
 
-    Source: S. Roth and M. J. Black, CVPR 2005; in it x is the response itself, here its sigmoid.
+    The functions fall from x = 0, so that kernels must answer an even patch with something very negative: they see the
+    image on 0..255. Source: S. Roth and M. J. Black, CVPR 2005; in it x is the response itself, here its sigmoid.
     """
 
     highest = 0.0
+    zero, rest = 0.0, -3.0
 
     def __init__(self, experts: int):
         super().__init__()
-        self.numbers = nn.Parameter(_inverse_softplus(torch.full((experts,), 5.0 / experts)))
+        self.numbers = nn.Parameter(_inverse_softplus(torch.full((experts,), CURVATURE / experts)))
 
     @property
     def alpha(self) -> Tensor:
@@ -98,8 +101,8 @@ FUNCTIONS = {"splines": Splines, "monomials": Monomials, "roth-black": RothBlack
 
 
 class Experts(nn.Module):
-    """``g = sigmoid(s)`` of each pixel, ``s = sum_i phi_i(sigmoid(K_i * z))``, with ``z = (u - 127.5) / 32``; range
-    (0, 1), bound 1.
+    """``g = sigmoid(s)`` of each pixel, ``s = sum_i phi_i(sigmoid(K_i * z))``, with ``z = (u - 127.5) / 32``, for Roth
+    and Black's functions ``u / 32``; range (0, 1), bound 1.
 
     ``K_i`` are ``experts`` square kernels of ``size`` pixels a side, the image continued by its border, ``phi_i`` of
     the family ``functions`` (a key of FUNCTIONS) with further arguments of its own. Not ``bounded``, or where s is
@@ -118,7 +121,9 @@ class Experts(nn.Module):
         self.bound = 1.0 if self.bounded else float(np.exp(self.functions.highest))
         kernels = torch.randn(experts, size, size)
         kernels -= kernels.mean((1, 2), keepdim=True)
-        self.kernels = nn.Parameter(kernels / kernels.flatten(1).norm(dim=1).clamp_min(1e-3)[:, None, None])
+        kernels /= kernels.flatten(1).norm(dim=1).clamp_min(1e-3)[:, None, None]
+        even = size**2 * (127.5 - self.functions.zero) / UNIT
+        self.kernels = nn.Parameter(kernels + (self.functions.rest / even if self.functions.rest else 0.0))
 
     def responses(self, u: Tensor) -> Tensor:
         """``K_i * z``, (B, E, H, W)."""
@@ -146,7 +151,7 @@ class Experts(nn.Module):
 
     def _continued(self, u: Tensor) -> Tensor:
         more = self.kernels.shape[-1] - 1
-        z = (u - MIDDLE) / UNIT
+        z = (u - self.functions.zero) / UNIT
         return pad(z, (more // 2, more - more // 2) * 2, mode="replicate")
 
 
