@@ -141,10 +141,18 @@ def test_the_border_continues_the_image():
     torch.testing.assert_close(low[0, 0, 1], high[0, 0, 4], rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize(("experts", "size"), [(1, 1), (3, 3), (35, 6), (4, 5), (5, 4)])
+def test_what_is_summed_in_one_go_is_the_same(experts, size):
+    torch.manual_seed(0)
+    diffusivity, u = Experts("splines", size, experts), 255 * torch.rand(2, 1, 23, 31)
+    with torch.inference_mode():
+        torch.testing.assert_close(diffusivity._coefficient(u), diffusivity(u), rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("rows", [1, 95, 96, 97, 200])
 def test_strips_change_nothing(rows, monkeypatch):
     torch.manual_seed(0)
-    diffusion, f = Diffusion(Experts("splines", 6, 3), 3, 0.25), 255 * torch.rand(2, 1, rows, 9)
+    diffusion, f = Diffusion(Experts("monomials", 6, 3), 3, 0.25), 255 * torch.rand(2, 1, rows, 9)
     with torch.inference_mode():
         strips = diffusion(f)
         monkeypatch.setattr(experts_file, "STRIP", 10_000)

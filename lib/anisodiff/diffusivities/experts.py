@@ -6,12 +6,12 @@ from torch import Tensor, nn
 from torch.nn.functional import pad, softplus
 
 from .fused import diffuse_on_pixels
-from .splines import respond, spline_sum
+from .splines import respond, spline_sum, sum_experts
 
 UNIT = 32.0  # gray levels; with kernels of length one, noise then gives responses of order one
 CURVATURE = 15.0  # by how much the functions together fall, untrained, from no response to the strongest
 OFFSET = 2.0  # the untrained sum where no kernel responds
-STRIP = 96  # rows at once where no gradient is asked for, so that what they give stays in the cache
+STRIP = 96  # rows
 
 
 class Splines(nn.Module):
@@ -142,11 +142,14 @@ class Experts(nn.Module):
             return diffuse_on_pixels(u, self._coefficient, steps, tau)
 
     def _coefficient(self, u: Tensor) -> Tensor:
-        """g, strip by strip."""
+        """g; of splines in one go, of other functions strip by strip, so that what is between stays in the cache."""
         z, more = self._continued(u), self.kernels.shape[-1] - 1
         s = torch.empty_like(u)
-        for top in range(0, u.shape[2], STRIP):
-            s[:, :, top : top + STRIP] = self.functions(respond(z[:, :, top : top + STRIP + more], self.kernels))
+        if isinstance(self.functions, Splines):
+            sum_experts(z, self.kernels, self.functions.nodal, s)
+        else:
+            for top in range(0, u.shape[2], STRIP):
+                s[:, :, top : top + STRIP] = self.functions(respond(z[:, :, top : top + STRIP + more], self.kernels))
         return s.sigmoid_() if self.bounded else s.exp_()
 
     def _continued(self, u: Tensor) -> Tensor:

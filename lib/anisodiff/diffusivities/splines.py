@@ -8,7 +8,7 @@ compiled forms serve float32 on the CPU, plain PyTorch all else; both are equal 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d
+from torch.nn.functional import conv2d, pad
 
 from .fused import exp, jit, summing
 
@@ -40,6 +40,21 @@ def indexed_spline_sum(responses: Tensor, nodal: Tensor) -> Tensor:
     index = lower + (intervals + 1) * torch.arange(len(nodal), device=x.device)[:, None, None]
     left, right = nodal.flatten()[index], nodal.flatten()[index + 1]
     return (left + (x - lower) * (right - left)).sum(1, keepdim=True)
+
+
+def sum_experts(z: Tensor, kernels: Tensor, nodal: Tensor, onto: Tensor) -> None:
+    """The spline sum of the responses, written to ``onto`` (B, 1, H, W), without a gradient and without keeping a response.
+
+    Float32 on the CPU; z is (B, 1, H + K - 1, W + K - 1), kernels (E, K, K).
+    """
+    const, kinks = hinges(nodal.detach())
+    experts, size = kernels.shape[:2]
+    weights = pad(kernels.detach(), (0, -size % 3, 0, 0, 0, -experts % 3)).contiguous().numpy()
+    coefficients = np.pad(_in_fives(kinks), ((0, -experts % 3), (0, 0)))
+    z = pad(z, (0, -size % 3))
+    for image, total in zip(z.numpy(), onto.numpy(), strict=True):
+        _sum_experts(image[0], weights, coefficients, kinks.shape[1], total[0])
+    onto.add_(const)
 
 
 def hinges(nodal: Tensor) -> tuple[Tensor, Tensor]:
@@ -110,15 +125,49 @@ def _sum_hinges(responses, kinks, intervals, total):
         block = total[start : start + size]
         block[:] = 0
         for expert in range(len(responses)):
-            c = kinks[expert]
-            _scaled_sigmoid(responses[expert, start : start + size], np.float32(intervals), x)
-            for k in range(0, c.size, 5):
-                k_0, k_1, k_2, k_3, k_4 = _five(np.float32(k))
-                c_0, c_1, c_2, c_3, c_4 = c[k], c[k + 1], c[k + 2], c[k + 3], c[k + 4]
-                for at in range(size):
-                    y = x[at]
-                    first = c_0 * max(y, k_0) + c_1 * max(y, k_1)
-                    block[at] += first + c_2 * max(y, k_2) + c_3 * max(y, k_3) + c_4 * max(y, k_4)
+            _add_hinges(responses[expert, start : start + size], kinks[expert], intervals, x, block)
+
+
+@jit
+def _sum_experts(z, kernels, kinks, intervals, total):
+    """The same of the responses of an image, (h + K - 1, w + taps - 1), to kernels (E, K, taps), row by row.
+
+    E and the taps are multiples of three, so that nine products share three pixels; the rest of them are zeros.
+    """
+    experts, size, taps = kernels.shape
+    rows, columns = total.shape
+    responses, x = np.empty((3, columns), np.float32), np.empty(columns, np.float32)
+    r_0, r_1, r_2 = responses[0], responses[1], responses[2]
+    for i in range(rows):
+        total[i] = 0
+        for e in range(0, experts, 3):
+            responses[:] = 0
+            for a in range(size):
+                for b in range(0, taps, 3):
+                    z_0, z_1, z_2 = z[i + a, b:], z[i + a, b + 1 :], z[i + a, b + 2 :]
+                    u_0, u_1, u_2 = kernels[e, a, b], kernels[e, a, b + 1], kernels[e, a, b + 2]
+                    v_0, v_1, v_2 = kernels[e + 1, a, b], kernels[e + 1, a, b + 1], kernels[e + 1, a, b + 2]
+                    w_0, w_1, w_2 = kernels[e + 2, a, b], kernels[e + 2, a, b + 1], kernels[e + 2, a, b + 2]
+                    for j in range(columns):
+                        p, q, s = z_0[j], z_1[j], z_2[j]
+                        r_0[j] = r_0[j] + u_0 * p + u_1 * q + u_2 * s
+                        r_1[j] = r_1[j] + v_0 * p + v_1 * q + v_2 * s
+                        r_2[j] = r_2[j] + w_0 * p + w_1 * q + w_2 * s
+            for one in range(3):
+                _add_hinges(responses[one], kinks[e + one], intervals, x, total[i])
+
+
+@jit
+def _add_hinges(response, c, intervals, x, total):
+    """One expert's sum, added to ``total``, (pixels); x is room for as many."""
+    _scaled_sigmoid(response, np.float32(intervals), x)
+    for k in range(0, c.size, 5):
+        k_0, k_1, k_2, k_3, k_4 = _five(np.float32(k))
+        c_0, c_1, c_2, c_3, c_4 = c[k], c[k + 1], c[k + 2], c[k + 3], c[k + 4]
+        for at in range(response.size):
+            y = x[at]
+            so_far = total[at] + c_0 * max(y, k_0) + c_1 * max(y, k_1)
+            total[at] = so_far + c_2 * max(y, k_2) + c_3 * max(y, k_3) + c_4 * max(y, k_4)
 
 
 @summing
@@ -189,7 +238,7 @@ def _respond_back(given, kernels, onto):
                     w_0, w_1, w_2, last = w[b], w[b + 1], w[b + 2], taps - 1 - b
                     s_0, s_1, s_2 = source[last:], source[last - 1 :], source[last - 2 :]
                     for j in range(row.size):
-                        row[j] += w_0 * s_0[j] + w_1 * s_1[j] + w_2 * s_2[j]
+                        row[j] = row[j] + w_0 * s_0[j] + w_1 * s_1[j] + w_2 * s_2[j]
 
 
 @summing
