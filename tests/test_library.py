@@ -249,7 +249,8 @@ def test_no_shipped_image_is_scored_and_trained_on():
     assert nearest(disguised, train) < 1.1, "a turned and brightened copy is found"
 
 
-SCORED = [name for name in images.COLLECTIONS if name not in ("bsds500/train", "bsds500/test", "shipped/train")]
+TRAINED_ON = ("bsds500/train", "bsds500/test", "shipped/train")
+SCORED = [name for name in images.COLLECTIONS if name not in (*TRAINED_ON, *images.CROPPED)]
 TRAIN = experiments.profile("paper")["train"]
 
 
@@ -265,6 +266,16 @@ def test_no_image_that_is_scored_is_in_the_training_set():
     for name in SCORED:
         assert nearest(thumbnails(name), trained).min() > 4, name
     assert nearest(thumbnails("bsd68"), thumbnails("bsds500/val")).max() < 1, "BSD68 is found in the validation set"
+
+
+def test_the_random_squares_are_cut_from_the_validation_images():
+    needs("bsds500/val")
+    whole, squares = {image.name: image.pixels for image in images.load("bsds500/val")}, images.load("bsds500/val-500")
+    assert len({square.name for square in squares}) == len(squares) == 500
+    for square in squares[::25]:
+        assert square.pixels.shape == (256, 256)
+        assert match_template(whole[square.name[4:]], square.pixels[:64, :64]).max() > 0.999
+    assert len({square.name[4:] for square in squares}) > 90
 
 
 def test_the_starfish_alone_of_set12_is_cut_from_a_training_image():

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from anisodiff import evaluation, experiments, images, models, provenance, training
+from anisodiff import claims, evaluation, experiments, images, models, provenance, training
 from anisodiff.degradations import DEGRADATIONS
 
 COLLECTION = experiments.study()["protocol"]["collection"]
@@ -33,6 +33,14 @@ def test_scores_are_those_of_the_weights(model, kind):
     assert (table.groupby("level").image.nunique() == 100).all()
     facts = json.loads(evaluation.scores_path(COLLECTION, model, kind).with_suffix(".json").read_text())
     assert COLLECTION in facts["used"] and facts["commit"]
+
+
+@pytest.mark.parametrize(("model", "kind", "collection"), experiments.further())
+def test_further_scores_are_those_of_the_weights(model, kind, collection):
+    assert evaluation.is_recorded(model, kind, collection), "the weights or the protocol have changed since: make paper"
+    table = evaluation.read_scores(collection, model, kind)
+    assert set(table.level) == set(experiments.levels(model, kind))
+    assert (table.groupby("level").image.nunique() == {"bsd68": 68, "bsds500/val-500": 500}[collection]).all()
 
 
 def test_the_protocol_card_is_that_of_the_weights():
@@ -84,6 +92,29 @@ def test_p1_functions_beat_the_learned_lambda_at_the_lowest_level(kind):
     assert evaluation.paired_interval(first, second)[1] > 0.1
 
 
+FLOORS = {
+    "foe-s": (29.45, 26.92, 24.08),
+    "foe-m": (29.06, 26.59, 23.84),
+    "foe-rb": (28.1, 25.8, 23.2),
+    "unet-diffusivity": (29.4, 27.1, 24.1),
+}
+
+
+@pytest.mark.parametrize("model", [name for name in experiments.names() if name.split("-seed-")[0] in FLOORS])
+def test_learned_diffusivities_reach_the_published_scores_from_every_seed(model):
+    base = model.split("-seed-")[0]
+    assert (by_level(model, "gaussian") >= FLOORS[base]).all()
+    row = {"foe-s": "FoE-S", "foe-m": "FoE-M", "foe-rb": "FoE-RB", "unet-diffusivity": "U-Net"}[base]
+    released = [claims.published("release", row, level, "ssim") for level in (15, 25, 50)]
+    assert (by_level(model, "gaussian", "ssim") >= released).all()
+
+
+def test_falling_splines_stay_below_free_ones_and_above_the_classic():
+    free, falling = by_level("foe-s", "gaussian"), by_level("foe-d", "gaussian")
+    assert (falling < free).all()
+    assert (falling > by_level("perona-malik", "gaussian")[falling.index] + 0.2).all()
+
+
 def test_the_classifier_finds_borders_far_better_than_a_gradient_threshold():
     found = scores("borders", "gaussian", "ap")
     found = found[found.level == 25].groupby("model").value.mean()
@@ -117,7 +148,16 @@ def test_no_oracle_loses_to_what_it_knows_better(kind):
 @pytest.mark.skipif(not images.available(COLLECTION), reason="needs the validation images of BSDS500")
 @pytest.mark.parametrize(
     "model",
-    ["input", "perona-malik", "perona-malik-released", "learned-lambda", "learned-lambda-time", "p1", "p1-borders"],
+    [
+        "input",
+        "perona-malik",
+        "perona-malik-released",
+        "learned-lambda",
+        "learned-lambda-time",
+        "p1",
+        "p1-borders",
+        "foe-s",
+    ],
 )
 def test_scores_come_out_again(model):
     again = evaluation.evaluate(models.load(model, "gaussian", 25), "gaussian", 25, COLLECTION, limit=3)

@@ -43,7 +43,7 @@ def indexed_spline_sum(responses: Tensor, nodal: Tensor) -> Tensor:
 
 
 def sum_experts(z: Tensor, kernels: Tensor, nodal: Tensor, onto: Tensor) -> None:
-    """The spline sum of the responses, written to ``onto`` (B, 1, H, W), without a gradient and without keeping a response.
+    """``spline_sum(respond(z, kernels), nodal)``, onto ``onto`` (B, 1, H, W): no gradient, no response kept.
 
     Float32 on the CPU; z is (B, 1, H + K - 1, W + K - 1), kernels (E, K, K).
     """
