@@ -164,8 +164,8 @@ def further() -> list[tuple[str, str, str]]:
     return [
         (name, kind, collection)
         for name, listed in study()["models"].items()
-        for kind in listed["grid"]
-        for collection in listed.get("also", [])
+        for kind, collections in listed.get("also", {}).items()
+        for collection in collections
     ]
 
 
