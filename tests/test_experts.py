@@ -218,7 +218,7 @@ def test_the_ellipticity_of_the_classic_is_known():
     g = 1 / (1 + (X / lambda_) ** 2)
     expected = (1 - (X / lambda_) ** 2) / (1 + (X / lambda_) ** 2) ** 2
     np.testing.assert_allclose(ellipticity(X, g)[1:-1], expected[1:-1], atol=1e-5)
-    anisotropic, at = turning_point(X, g)
+    anisotropic, at = turning_point(X, g, negligible=1e-4)
     assert anisotropic and at == pytest.approx(lambda_, abs=0.01)
 
 
@@ -227,6 +227,8 @@ def test_what_never_turns_is_anisotropic_and_what_turns_back_is_not():
     assert turning_point(X, np.exp(-X / 100)) == (True, np.inf)
     back, at = turning_point(X, np.exp(-(X**2)) + 0.1)
     assert not back and 0.5 < at < 1.5
+    assert turning_point(X, np.exp(-(X**2)) + 0.001)[0], "a tail that is all but nothing"
+    assert not turning_point(X, np.exp(-(X**2)) + 0.001, negligible=1e-4)[0]
 
 
 def test_x_begins_at_zero_and_ascends():

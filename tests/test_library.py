@@ -733,6 +733,14 @@ def test_paired_intervals_want_the_same_images():
         evaluation.paired_interval(psnr, psnr[1:])
 
 
+def test_further_collections_are_scored_whole_for_who_asks():
+    assert experiments.protocol("bsd68") == experiments.protocol() | {"collection": "bsd68", "crop": None}
+    asked = experiments.further()
+    assert ("foe-s", "gaussian", "bsd68") in asked
+    assert all(collection in images.COLLECTIONS for _, _, collection in asked)
+    assert not any("seed" in name for name, _, _ in asked)
+
+
 def test_missing_scores_are_named(elsewhere):
     with pytest.raises(FileNotFoundError, match="no scores of bm3d for gaussian on bsd68; there are: none"):
         evaluation.read_scores("bsd68", "bm3d", "gaussian")

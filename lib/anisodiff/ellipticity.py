@@ -13,18 +13,18 @@ def ellipticity(x: np.ndarray, g: np.ndarray) -> np.ndarray:
     return np.gradient(x * g, x, axis=-1)
 
 
-def turning_point(x: np.ndarray, g: np.ndarray) -> tuple[bool, float]:
+def turning_point(x: np.ndarray, g: np.ndarray, negligible: float = 0.01) -> tuple[bool, float]:
     """Whether ``g(x)``, x >= 0 ascending, is anisotropic on that range, and where b is first below 0 (else infinity).
 
-    What is smaller than a millionth of the largest b is rounding. Raises ValueError where x does not begin at 0 or does
-    not ascend.
+    What is smaller than ``negligible`` times the largest b counts as 0, so that the tail of a g that has all but ended
+    says nothing. Raises ValueError where x does not begin at 0 or does not ascend.
     """
     x = np.asarray(x, float)
     if x[0] != 0 or not (np.diff(x) > 0).all():
         raise ValueError(f"x must begin at 0 and ascend, got {x[0]:g} to {x[-1]:g}")
     b = ellipticity(x, g)
-    noise = 1e-6 * np.abs(b).max()
-    fallen = np.flatnonzero(b <= -noise)
+    least = negligible * np.abs(b).max()
+    fallen = np.flatnonzero(b < -least)
     if not fallen.size:
         return True, float("inf")
-    return bool((b[fallen[0] :] <= noise).all()), float(x[fallen[0]])
+    return bool((b[fallen[0] :] <= least).all()), float(x[fallen[0]])

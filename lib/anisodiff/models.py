@@ -116,10 +116,6 @@ MODELS = {
     "p1-nonnegative": Entry("the same with g at least 0", _p1, {"intervals": 8, "nonnegative": True} | SHORT),
     "p1-pointwise": Entry("the same, seeing single pixels", _p1, {"intervals": 8, "context": False} | SHORT),
     "foe-s": Entry("g by experts, whose functions are splines", _experts, SPLINES, sizes=PUBLISHED),
-    "foe-s-free": Entry(
-        "the same without a bound on g", _experts, SPLINES | {"bounded": False, "curvature": 1}, sizes=PUBLISHED
-    ),
-    "foe-s-flat": Entry("with a bound, trained as foe-s-free", _experts, SPLINES | {"curvature": 1}, sizes=PUBLISHED),
     "foe-d": Entry(
         "g by experts, whose functions are falling splines",
         _experts,
