@@ -87,13 +87,14 @@ SHORT = {"steps": 14, "tau": 0.25}
 TEN = {"steps": 10, "tau": 0.25}
 
 
-def _sizes(**of: tuple[int, int]) -> dict:
+def _sizes(*sizes: tuple[int, int]) -> dict:
     """Kernel size and number of experts at sigma 15, 25 and 50, as published."""
-    return {float(level[1:]): {"size": size, "experts": experts} for level, (size, experts) in of.items()}
+    return {
+        level: {"size": size, "experts": experts} for level, (size, experts) in zip((15, 25, 50), sizes, strict=True)
+    }
 
 
 SPLINES = TEN | {"functions": "splines"}
-PUBLISHED = _sizes(s15=(6, 35), s25=(5, 30), s50=(9, 30))
 
 MODELS = {
     "input": Entry("the degraded image itself", nn.Identity),
@@ -115,24 +116,26 @@ MODELS = {
     "p1-blind": Entry("the same, not told the level", _p1, {"intervals": 8, "blind": True} | SHORT),
     "p1-nonnegative": Entry("the same with g at least 0", _p1, {"intervals": 8, "nonnegative": True} | SHORT),
     "p1-pointwise": Entry("the same, seeing single pixels", _p1, {"intervals": 8, "context": False} | SHORT),
-    "foe-s": Entry("g by experts, whose functions are splines", _experts, SPLINES, sizes=PUBLISHED),
+    "foe-s": Entry(
+        "g by experts, whose functions are splines", _experts, SPLINES, sizes=_sizes((6, 35), (5, 30), (9, 30))
+    ),
     "foe-d": Entry(
         "g by experts, whose functions are falling splines",
         _experts,
         SPLINES | {"falling": True},
-        sizes=_sizes(s15=(8, 30), s25=(10, 25), s50=(7, 25)),
+        sizes=_sizes((8, 30), (10, 25), (7, 25)),
     ),
     "foe-m": Entry(
         "g by experts, whose functions are monomials",
         _experts,
         TEN | {"functions": "monomials"},
-        sizes=_sizes(s15=(7, 10), s25=(8, 10), s50=(6, 15)),
+        sizes=_sizes((7, 10), (8, 10), (6, 15)),
     ),
     "foe-rb": Entry(
         "g by experts, whose functions are those of Roth and Black",
         _experts,
         TEN | {"functions": "roth-black"},
-        sizes=_sizes(s15=(11, 30), s25=(12, 25), s50=(5, 20)),
+        sizes=_sizes((11, 30), (12, 25), (5, 20)),
     ),
     "unet-diffusivity": Entry("g by a U-Net", _unet, TEN),
     "border-classifier": Entry("each pixel's probability of a border", BorderClassifier, {"threshold": 30}),
