@@ -13,6 +13,7 @@ Names join with a plus: ``bsds500/train+test`` is the customary training set. Pi
 
 import csv
 import os
+import warnings
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -147,6 +148,14 @@ def _frozen(pixels: np.ndarray) -> np.ndarray:
     return pixels
 
 
+def _pooch():
+    """pooch, without the complaint in notebooks that its progress bar is plain."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pooch
+    return pooch
+
+
 def _root() -> Path | None:
     variable = os.environ.get("ANISODIFF_DATA")
     return Path(variable).expanduser() if variable else None
@@ -154,12 +163,7 @@ def _root() -> Path | None:
 
 def _files(collection: str) -> list[tuple[Path, dict]]:
     """Where each image of a collection is on this disk, or would be, with its line of the registry."""
-    if _root() is None:
-        import pooch
-
-        root = Path(pooch.os_cache("anisodiff"))
-    else:
-        root = _root()
+    root = _root() or Path(_pooch().os_cache("anisodiff"))
     prefix = FOLDERS[collection]
     return [
         (root / line["path"], line)
@@ -192,10 +196,8 @@ def _fetch(path: Path, known: dict) -> None:
         )
     if not known["url"]:
         raise MissingCollection(f"{known['path']} cannot be downloaded: {ways}; it comes from {known['source']}")
-    import pooch
-
     try:
-        pooch.retrieve(known["url"], f"sha256:{known['sha256']}", fname=path.name, path=path.parent)
+        _pooch().retrieve(known["url"], f"sha256:{known['sha256']}", fname=path.name, path=path.parent)
     except Exception as error:  # requests, urllib3 and pooch each have their own
         raise MissingCollection(
             f"{known['path']} could not be downloaded from {known['url']} ({type(error).__name__}): {ways}"
