@@ -95,6 +95,7 @@ def _sizes(*sizes: tuple[int, int]) -> dict:
 
 
 SPLINES = TEN | {"functions": "splines"}
+FOE_S = _sizes((6, 35), (5, 30), (9, 30))
 
 MODELS = {
     "input": Entry("the degraded image itself", nn.Identity),
@@ -116,9 +117,14 @@ MODELS = {
     "p1-blind": Entry("the same, not told the level", _p1, {"intervals": 8, "blind": True} | SHORT),
     "p1-nonnegative": Entry("the same with g at least 0", _p1, {"intervals": 8, "nonnegative": True} | SHORT),
     "p1-pointwise": Entry("the same, seeing single pixels", _p1, {"intervals": 8, "context": False} | SHORT),
-    "foe-s": Entry(
-        "g by experts, whose functions are splines", _experts, SPLINES, sizes=_sizes((6, 35), (5, 30), (9, 30))
+    "foe-s": Entry("g by experts, whose functions are splines", _experts, SPLINES, sizes=FOE_S),
+    "foe-s-free": Entry(
+        "the same without a bound on g, from flatter functions",
+        _experts,
+        SPLINES | {"bounded": False, "curvature": 1},
+        sizes=FOE_S,
     ),
+    "foe-s-flat": Entry("with the bound, trained as foe-s-free", _experts, SPLINES | {"curvature": 1}, sizes=FOE_S),
     "foe-d": Entry(
         "g by experts, whose functions are falling splines",
         _experts,
