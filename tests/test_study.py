@@ -17,6 +17,7 @@ def scores(model, kind="gaussian", metric="psnr"):
     return table[table.metric == metric]
 
 
+@pytest.mark.filterwarnings("ignore::anisodiff.diffusion.UnstableStep")  # of what has no bound
 @pytest.mark.parametrize("experiment", GRID, ids=lambda experiment: experiment.name)
 def test_weights_are_those_of_the_study(experiment):
     assert training.is_current(experiment), "study.yml has changed since: make paper"
