@@ -97,7 +97,9 @@ def _evaluate(asked) -> int:
 
 def _models(asked) -> int:
     from . import models
+    from .diffusion import UnstableStep
 
+    warnings.simplefilter("ignore", UnstableStep)  # nothing is restored here; `main` puts the filters back
     width = max(map(len, models.names()))
     print(f"{'name':{width}}  parameters   PSNR  summary, and the levels that there are weights for")
     for name in models.names():
@@ -111,6 +113,7 @@ def _models(asked) -> int:
         " -released is the released code's scheme; -tuned has its lambda and steps tuned; -blind is one for all levels"
         " of a degradation, as are all P1 functions and all with borders; -time gives the diffusion time too; -borders"
         " mixes two by the probability of a border, -true that of the clean image, -half one half everywhere;"
+        " -free has no bound on g, and -flat is trained like that with one; -seed-N is trained from another seed;"
         " -intervals-N is a partition of N parts, -threshold-N takes steps above N gray levels for borders."
     )
     return 0
