@@ -15,7 +15,7 @@ STRIP = 96  # rows
 
 
 class Splines(nn.Module):
-    """``phi_i``: splines of order 1 on 20 equal parts of [0, 1], by their slopes and one value at zero for all.
+    """``phi_i``: splines of order 1 on 20 equal parts of [0, 1], by their slopes and their values at zero.
 
     ``falling`` (FoE-D): slopes are ``-softplus(p)``, so that no function ever rises. ``curvature`` is how far the
     untrained functions together fall from no response (1/2) to the strongest (0 and 1; only 1 for falling ones).
