@@ -34,9 +34,10 @@ def assert_alike(compiled, plain):
         torch.testing.assert_close(one.double(), other, rtol=0, atol=1e-4 * other.abs().max().item())
 
 
+@pytest.mark.parametrize("wider", [0, 1])
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 12])
-def test_compiled_responses_and_their_gradients_are_those_of_a_convolution(size):
-    given = random(2, 1, 20, 17), random(5, size, size)
+def test_compiled_responses_and_their_gradients_are_those_of_a_convolution(size, wider):
+    given = random(2, 1, 20, 17), random(5, size, size + wider)
     plain = with_gradients(lambda z, k: conv2d(z, k[:, None]), *(tensor.double() for tensor in given))
     assert_alike(with_gradients(respond, *given), plain)
 
@@ -146,7 +147,9 @@ def test_what_is_summed_in_one_go_is_the_same(experts, size):
     torch.manual_seed(0)
     diffusivity, u = Experts("splines", size, experts), 255 * torch.rand(2, 1, 23, 31)
     with torch.inference_mode():
-        torch.testing.assert_close(diffusivity._coefficient(u), diffusivity(u), rtol=0, atol=1e-5)
+        torch.testing.assert_close(
+            diffusivity._summed(u), diffusivity.functions(diffusivity.responses(u)), rtol=0, atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("rows", [1, 95, 96, 97, 200])

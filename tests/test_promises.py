@@ -25,8 +25,10 @@ from anisodiff.diffusivities.borders import BorderLambdas, BorderP1, Probability
 from anisodiff.diffusivities.classic import Constant, PeronaMalik
 from anisodiff.diffusivities.experts import Experts
 from anisodiff.diffusivities.learned_lambda import LearnedLambda, LearnedLambdaTime
+from anisodiff.diffusivities.network import Network
 from anisodiff.diffusivities.p1 import P1, cosines, gradient_norm, piecewise_affine
 from anisodiff.diffusivities.unet import UNet
+from anisodiff.diffusivities.untied import Untied
 
 
 def as_if_trained(kind, *arguments, **more):
@@ -54,6 +56,11 @@ def unet():
     return UNet().eval()
 
 
+def network(**more):
+    torch.manual_seed(1)
+    return Network(30, 6, **more).eval()
+
+
 def steep():
     """Probabilities of a border that stand in for a classifier's."""
     return Probability("classifier", 30, lambda f: torch.sigmoid(gradient_norm(f) / 50 - 2))
@@ -77,9 +84,15 @@ MAKERS = {
     "experts-falling": lambda: experts("splines", 4, falling=True),
     "experts-monomials": lambda: experts("monomials", 1),
     "experts-roth-black": lambda: experts("roth-black", 3, bounded=False),
+    "experts-edges": lambda: experts("splines", 3, edges=True),
+    "experts-signed": lambda: experts("splines", 3, signed=True),
+    "experts-told": lambda: experts("splines", 3, told=25),
+    "experts-untied": lambda: Untied(lambda: experts("splines", 3), 30),
+    "network": lambda: network(),
+    "network-memory": lambda: network(memory=True),
     "unet": unet,
 }
-SIGNED = {"p1", "p1-pointwise", "p1-borders"}  # g may be negative: no principle holds but the mean's
+SIGNED = {"p1", "p1-pointwise", "p1-borders", "experts-signed"}  # g may be negative: no principle holds but the mean's
 HAS_ENERGY = {"perona-malik-1", "perona-malik-2", "learned-lambda-1", "learned-lambda-2", "constant"}
 SEES_DIRECTIONS = MAKERS.keys() - {"perona-malik-1", "perona-malik-2", "constant"}  # a network's filters
 SHAPES = [(1, 1), (1, 2), (1, 17), (16, 1), (2, 2), (7, 12), (33, 20)]
@@ -244,7 +257,8 @@ def test_who_is_told_the_level_minds_it_image_by_image(name):
     for level in (torch.tensor([5.0, 50.0]), torch.tensor([50.0, 5.0])):
         diffusivity.level = level[:, None, None, None]
         with torch.inference_mode():
-            diffusivity.prepare(f.repeat(2, 1, 1, 1))
+            if hasattr(diffusivity, "prepare"):
+                diffusivity.prepare(f.repeat(2, 1, 1, 1))
             both.append(on_pixels(diffusivity(f.repeat(2, 1, 1, 1))))
     assert not torch.allclose(both[0][0], both[0][1])
     torch.testing.assert_close(both[0], both[1].flip(0))
@@ -338,17 +352,19 @@ def test_second_order_in_the_pixel_size():
     assert order(errors) == pytest.approx(2, abs=0.1)
 
 
-@fused
+@every
 @pytest.mark.parametrize("shape", [*SHAPES, (64, 130)])
-@pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("steps", [0, 1, 10, 11])
-def test_the_fused_form_equals_the_eager_one(name, shape, batch, steps):
-    diffusion, f = longest(name, steps, torch.float32), noise(batch, 1, *shape, dtype=torch.float32)
+def test_what_is_compiled_equals_what_is_learned_from(name, shape, steps):
+    diffusion, f = longest(name, steps, torch.float32), noise(2, 1, *shape, dtype=torch.float32)
     given = f.clone()
+    learned = diffusion.trajectory(f)[-1].detach()
     with torch.inference_mode():
-        fast, eager = diffusion(f), diffusion.trajectory(f)[-1]
+        compiled, steadily = diffusion(f), diffusion.trajectory(f)[-1]
     assert torch.equal(f, given), "the input was written to"
-    torch.testing.assert_close(fast, eager, rtol=0, atol=1e-5 * 255)
+    largest = max(255, learned.abs().max().item())  # where g is negative
+    for one in (compiled, steadily):
+        torch.testing.assert_close(one, learned, rtol=0, atol=1e-5 * largest)
 
 
 @fused
@@ -378,6 +394,48 @@ def test_an_image_is_restored_alike_alone_and_in_a_batch(name, dtype):
         together, alone = diffusion(f), torch.cat([diffusion(image[None]) for image in f])
     largest = max(255, together.abs().max().item())  # where g is negative
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-6 * largest)
+
+
+@pytest.mark.parametrize("name", ["perona-malik-2", "experts-edges", "network-memory"])  # the first has a fused form
+def test_a_data_term_keeps_the_guarantees_and_pulls_towards_the_degraded_image(name):
+    diffusivity, f = MAKERS[name]().double(), noise(2, 1, 12, 9)
+    with_data, without = Diffusion(diffusivity, 10, STABLE, data=True).double(), Diffusion(diffusivity, 10, STABLE)
+    seen = states(with_data, f)
+    torch.testing.assert_close(seen.mean((-2, -1)), f.mean((-2, -1)).expand(11, 2, 1), rtol=1e-13, atol=0)
+    assert (seen.amax((-2, -1)) <= f.amax((-2, -1)) + 1e-12).all() and (seen.amin((-2, -1)) >= f.min() - 1e-12).all()
+    even = torch.full((1, 1, 9, 14), 12.34)
+    with torch.inference_mode():
+        torch.testing.assert_close(with_data.float()(even), even, rtol=0, atol=0)
+        f = f.float()
+        weak = (with_data(f) - f).square().sum()
+        with_data.data.data[:] = 10.0
+        assert (with_data(f) - f).square().sum() < 0.3 * weak < 0.3 * (without.float()(f) - f).square().sum()
+
+
+def test_a_data_term_learns():
+    diffusion = Diffusion(MAKERS["constant"](), 3, STABLE, data=True).double()
+    f = noise(1, 1, 5, 4)
+
+    def restored(data):
+        return torch.func.functional_call(diffusion, {"data": data}, (f,))
+
+    assert torch.autograd.gradcheck(restored, torch.tensor([-1.0, 0, 1], dtype=torch.float64, requires_grad=True))
+
+
+def test_untied_diffusivities_take_their_turns():
+    diffusion = Diffusion(Untied(iter([Constant(0.1), Constant(1)]).__next__, 2), 2, 0.2)
+    assert diffusion.diffusivity.bound == 1
+    expected = Diffusion(Constant(1), 1, 0.2)(Diffusion(Constant(0.1), 1, 0.2)(mode(16)))
+    for _ in range(2):
+        torch.testing.assert_close(diffusion(mode(16)), expected, rtol=0, atol=0)
+    assert diffusion.diffusivity.step == 0
+
+
+def test_the_edges_of_columns_are_the_rows_of_the_transposed():
+    diffusivity, f = MAKERS["experts-edges"]().double(), noise(1, 1, 7, 12)
+    (g_x, g_y), (turned_x, turned_y) = diffusivity(f), diffusivity(f.mT)
+    assert torch.equal(g_x, turned_y.mT) and torch.equal(g_y, turned_x.mT)
+    assert g_x.shape == (1, 1, 7, 11) and g_y.shape == (1, 1, 6, 12)
 
 
 def test_a_step_beyond_the_bound_is_warned_of_and_indeed_breaks_the_principle():

@@ -7,10 +7,13 @@ the mean is kept, no new extremes appear, constants stay.
 """
 
 import warnings
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.nn.functional import pad, softplus
+
+from .diffusivities import fused
 
 STABLE = 0.25  # the bound on tau g_max in two dimensions
 
@@ -58,6 +61,8 @@ def _gathered(g_x: Tensor, g_y: Tensor) -> Tensor:
 
 def explicit_step(u: Tensor, g: Tensor | tuple[Tensor, Tensor], tau: float) -> Tensor:
     """``u + tau div(g grad u)`` for ``u`` (B, 1, H, W) and g on pixels or on edges."""
+    if not torch.is_grad_enabled() and fused.compiled(u, *(g if isinstance(g, tuple) else [g])):
+        return fused.explicit_step(u, g, tau)
     (du_x, du_y), (g_x, g_y) = gradient(u), on_edges(g)
     return u + tau * divergence(g_x * du_x, g_y * du_y)
 
@@ -65,20 +70,24 @@ def explicit_step(u: Tensor, g: Tensor | tuple[Tensor, Tensor], tau: float) -> T
 class Diffusion(nn.Module):
     """``steps`` explicit steps of size ``tau`` of ``u_t = div(g(u) grad u)``, from (B, 1, H, W) to the same.
 
+    With ``data`` the equation is ``u_t = div(g(u) grad u) + mu (f - u)``, f the degraded image, mu learned for each step:
+    each is followed by ``(u + tau mu f) / (1 + tau mu)``, a mean of the two, so that all guarantees stay.
     ``diffusivity(u)`` gives g, on pixels or as a pair on edges, and declares ``bound``, a number that ``|g|`` never
     exceeds (infinite where there is none), and ``signed`` where g may be negative: then of all guarantees only the
-    mean's holds. A diffusivity may ``prepare(f)`` what it needs of the degraded image once, and offer ``fast(u, steps,
-    tau)``, a fused form of all steps for the time no gradient is asked for.
+    mean's holds. Its attribute ``step`` is set to the number of the step, 0 when all are done. It may ``prepare(f)``
+    what it needs of the degraded image once, and offer ``fast(u, steps, tau)``, a fused form of all steps for the time
+    no gradient is asked for.
     Warns (UnstableStep) where ``tau bound > 1/4``. Raises ValueError for an input of another shape or with a NaN.
     """
 
-    def __init__(self, diffusivity: nn.Module, steps: int = 10, tau: float = 0.2):
+    def __init__(self, diffusivity: nn.Module, steps: int = 10, tau: float = 0.2, data: bool = False):
         super().__init__()
         if int(steps) != steps or steps < 0:
             raise ValueError(f"steps must be a whole number of at least 0, got {steps!r}")
         if not tau > 0:
             raise ValueError(f"tau must be above 0, got {tau!r}")
         self.diffusivity, self.steps, self.tau = diffusivity, int(steps), float(tau)
+        self.data = nn.Parameter(torch.full((self.steps,), -3.0)) if data else None  # of which mu is the softplus
         if self.tau * diffusivity.bound > STABLE:
             warnings.warn(
                 f"unstable time step {tau:g}: with g up to {diffusivity.bound:g} it must be at most "
@@ -89,26 +98,33 @@ class Diffusion(nn.Module):
 
     def forward(self, f: Tensor) -> Tensor:
         check(f)
-        diffusivity = self.diffusivity
-        if hasattr(diffusivity, "prepare"):
-            diffusivity.prepare(f)
-        plain = f.device.type == "cpu" and f.dtype == torch.float32 and not _learning(self, f)
-        if plain and hasattr(diffusivity, "fast"):
-            return diffusivity.fast(f, self.steps, self.tau)
-        u = f
-        for _ in range(self.steps):
-            u = explicit_step(u, diffusivity(u), self.tau)
+        fused_form = hasattr(self.diffusivity, "fast") and self.data is None
+        if fused_form and fused.compiled(f) and not _learning(self, f):
+            if hasattr(self.diffusivity, "prepare"):
+                self.diffusivity.prepare(f)
+            return self.diffusivity.fast(f, self.steps, self.tau)
+        for u in self._evolve(f):
+            pass
         return u
 
     def trajectory(self, f: Tensor) -> list[Tensor]:
         """The image after 0, 1, ..., ``steps`` steps."""
         check(f)
+        return list(self._evolve(f))
+
+    def _evolve(self, f: Tensor) -> Iterator[Tensor]:
         if hasattr(self.diffusivity, "prepare"):
             self.diffusivity.prepare(f)
-        states = [f]
-        for _ in range(self.steps):
-            states.append(explicit_step(states[-1], self.diffusivity(states[-1]), self.tau))
-        return states
+        u = f
+        yield u
+        for step in range(self.steps):
+            self.diffusivity.step = step
+            u = explicit_step(u, self.diffusivity(u), self.tau)
+            if self.data is not None:
+                pull = self.tau * softplus(self.data[step])
+                u = u + pull / (1 + pull) * (f - u)
+            yield u
+        self.diffusivity.step = 0
 
 
 def check(u: Tensor) -> None:

@@ -18,8 +18,10 @@ from .diffusivities.borders import BorderLambdas, BorderP1, Probability
 from .diffusivities.classic import PeronaMalik
 from .diffusivities.experts import Experts
 from .diffusivities.learned_lambda import LearnedLambda, LearnedLambdaTime
+from .diffusivities.network import Network
 from .diffusivities.p1 import P1
 from .diffusivities.unet import UNet
+from .diffusivities.untied import Untied
 
 
 class UntrainedLevel(UserWarning):
@@ -66,12 +68,16 @@ def _border_p1(source, classifier, intervals, steps, tau):
     return Diffusion(BorderP1(_probability(source, classifier), intervals), steps, tau)
 
 
-def _experts(steps, tau, **how):
-    return Diffusion(Experts(**how), steps, tau)
+def _experts(steps, tau, data=False, untied=False, **how):
+    return Diffusion(Untied(lambda: Experts(**how), steps) if untied else Experts(**how), steps, tau, data)
 
 
 def _unet(steps, tau, **how):
     return Diffusion(UNet(**how), steps, tau)
+
+
+def _network(steps, tau, **how):
+    return Diffusion(Network(steps, **how), steps, tau)
 
 
 def _probability(source: str, classifier: str) -> Probability:
@@ -96,6 +102,7 @@ def _sizes(*sizes: tuple[int, int]) -> dict:
 
 SPLINES = TEN | {"functions": "splines"}
 FOE_S = _sizes((6, 35), (5, 30), (9, 30))
+FOE_25 = SPLINES | FOE_S[25]
 
 MODELS = {
     "input": Entry("the degraded image itself", nn.Identity),
@@ -143,6 +150,16 @@ MODELS = {
         TEN | {"functions": "roth-black"},
         sizes=_sizes((11, 30), (12, 25), (5, 20)),
     ),
+    "foe-s-told": Entry("g by experts that are told the level", _experts, FOE_25 | {"told": 25}),
+    "foe-s-blind": Entry("g by experts for all levels, not told which", _experts, FOE_25),
+    "foe-s-signed": Entry("FoE-S with g of either sign", _experts, FOE_25 | {"signed": True}),
+    "foe-s-signed-told": Entry("the same, told the level", _experts, FOE_25 | {"signed": True, "told": 25}),
+    "foe-s-data": Entry("FoE-S with a data term", _experts, FOE_25 | {"data": True}),
+    "foe-s-edges": Entry("FoE-S with a g of each edge", _experts, FOE_25 | {"edges": True}),
+    "foe-s-untied": Entry("FoE-S with parameters of each step's own", _experts, FOE_25 | {"untied": True}),
+    "foe-s-untied-edges": Entry("the same with a g of each edge", _experts, FOE_25 | {"untied": True, "edges": True}),
+    "network": Entry("g of each edge by a network of each step's own", _network, TEN),
+    "network-memory": Entry("the same, handing on what it saw", _network, TEN | {"memory": True}),
     "unet-diffusivity": Entry("g by a U-Net", _unet, TEN),
     "border-classifier": Entry("each pixel's probability of a border", BorderClassifier, {"threshold": 30}),
     "border-classifier-universal": Entry("the same for any degradation", BorderClassifier, {"threshold": 30}),

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, softplus
 
-from .fused import diffuse_on_pixels
+from .fused import compiled
 from .splines import respond, spline_sum, sum_experts
 
 UNIT = 32.0  # gray levels; with kernels of length one, noise then gives responses of order one
@@ -104,58 +104,92 @@ class Experts(nn.Module):
     """``g = sigmoid(s)`` of each pixel, ``s = sum_i phi_i(sigmoid(K_i * z))``, with ``z = (u - 127.5) / 32``, for Roth
     and Black's functions ``u / 32``; range (0, 1), bound 1.
 
-    ``K_i`` are ``experts`` square kernels of ``size`` pixels a side, the image continued by its border, ``phi_i`` of
-    the family ``functions`` (a key of FUNCTIONS) with further arguments of its own. Not ``bounded``, or where s is
-    never above 0, ``g = exp(s)`` as in the source, with the bound ``exp(max s)``, infinite unless s has one.
+    ``K_i`` are ``experts`` kernels of ``size`` pixels a side, the image continued by its border, ``phi_i`` of the
+    family ``functions`` (a key of FUNCTIONS) with further arguments of its own. Variants, of which any may be joined:
+    ``edges``: g of each edge. Kernels have a further column and are centred on the edges of rows; those of columns are
+    the rows' of the transposed image. ``signed``: ``g = tanh(s)``, in (-1, 1). Not ``bounded``, or where s is never
+    above 0: ``g = exp(s)`` as in the source, with the bound ``exp(max s)``, infinite unless s has one. ``told`` (a level
+    to start from): the degradation's ``level``, (B, 1, 1, 1), scales the responses by ``(level / told)^b_i`` and adds
+    ``c log(level / told)`` to s.
     Source: Valdivia Ortega et al. 2024, section 3.2, there of the standardised image.
     """
 
-    def __init__(self, functions: str, size: int, experts: int, bounded: bool = True, **more):
+    def __init__(
+        self,
+        functions: str,
+        size: int,
+        experts: int,
+        bounded: bool = True,
+        signed: bool = False,
+        edges: bool = False,
+        told: float | None = None,
+        **more,
+    ):
         super().__init__()
         if functions not in FUNCTIONS:
             raise ValueError(f"unknown functions {functions!r}; there are: {', '.join(FUNCTIONS)}")
         if size < 1 or experts < 1:
             raise ValueError(f"kernels have at least one pixel and there is at least one, got {size!r} and {experts!r}")
         self.functions = FUNCTIONS[functions](experts, **more)
-        self.bounded = bounded and self.functions.highest > 0
-        self.bound = 1.0 if self.bounded else float(np.exp(self.functions.highest))
-        kernels = torch.randn(experts, size, size)
+        highest = self.functions.highest
+        self.bounded, self.signed, self.edges = bounded and highest > 0, signed, edges
+        self.bound = 1.0 if self.bounded or signed else float(np.exp(highest))
+        kernels = torch.randn(experts, size, size + edges)
         kernels -= kernels.mean((1, 2), keepdim=True)
         kernels /= kernels.flatten(1).norm(dim=1).clamp_min(1e-3)[:, None, None]
-        even = size**2 * (127.5 - self.functions.zero) / UNIT
+        even = kernels[0].numel() * (127.5 - self.functions.zero) / UNIT
         self.kernels = nn.Parameter(kernels + (self.functions.rest / even if self.functions.rest else 0.0))
+        self.told, self.blind, self.level = told, told is None, torch.full((1, 1, 1, 1), told or 1.0)
+        if told is not None:
+            self.powers = nn.Parameter(torch.full((experts,), -0.5))
+            self.shift = nn.Parameter(torch.zeros(()))
 
     def responses(self, u: Tensor) -> Tensor:
-        """``K_i * z``, (B, E, H, W)."""
-        return respond(self._continued(u), self.kernels)
+        """``K_i * z``, (B, E, H, W), on the edges of rows (B, E, H, W - 1)."""
+        r = respond(self._continued(u), self.kernels)
+        return r if self.blind else r * torch.exp(self.powers[:, None, None] * self._louder(u))
 
     def exponent(self, u: Tensor) -> Tensor:
-        """The sum s, (B, 1, H, W)."""
-        return self.functions(self.responses(u))
+        """The sum s, (B, 1, H, W), on the edges of rows (B, 1, H, W - 1)."""
+        if compiled(u, self.kernels) and not torch.is_grad_enabled():
+            return self._summed(u)
+        s = self.functions(self.responses(u))
+        return s if self.blind else s + self.shift * self._louder(u)
 
-    def forward(self, u: Tensor) -> Tensor:
+    def forward(self, u: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        return (self._g(u), self._g(u.mT).mT) if self.edges else self._g(u)
+
+    def _g(self, u: Tensor) -> Tensor:
+        if u.shape[-1] == self.edges:  # a column has no edge within rows
+            return u[..., :0]
         s = self.exponent(u)
-        return torch.sigmoid(s) if self.bounded else torch.exp(s)
+        return torch.tanh(s) if self.signed else torch.sigmoid(s) if self.bounded else torch.exp(s)
 
-    def fast(self, u: Tensor, steps: int, tau: float) -> Tensor:
-        with torch.no_grad():
-            return diffuse_on_pixels(u, self._coefficient, steps, tau)
+    def _summed(self, u: Tensor) -> Tensor:
+        """s; of splines in one go, of other functions strip by strip, so that what is between stays in the cache."""
+        z, (_, rows, columns) = self._continued(u), self.kernels.shape
+        s = u.new_empty(len(u), 1, z.shape[2] - rows + 1, z.shape[3] - columns + 1)
+        for at in range(len(u)):
+            image, onto = z[at : at + 1], s[at : at + 1]
+            louder = None if self.blind else self._louder(u)[at if len(self.level) > 1 else 0]
+            kernels = self.kernels if self.blind else self.kernels * torch.exp(self.powers[:, None, None] * louder)
+            if isinstance(self.functions, Splines):
+                sum_experts(image, kernels, self.functions.nodal, onto)
+            else:
+                for top in range(0, u.shape[2], STRIP):
+                    strip = image[:, :, top : top + STRIP + rows - 1]
+                    onto[:, :, top : top + STRIP] = self.functions(respond(strip, kernels))
+            if not self.blind:
+                onto += self.shift * louder
+        return s
 
-    def _coefficient(self, u: Tensor) -> Tensor:
-        """g; of splines in one go, of other functions strip by strip, so that what is between stays in the cache."""
-        z, more = self._continued(u), self.kernels.shape[-1] - 1
-        s = torch.empty_like(u)
-        if isinstance(self.functions, Splines):
-            sum_experts(z, self.kernels, self.functions.nodal, s)
-        else:
-            for top in range(0, u.shape[2], STRIP):
-                s[:, :, top : top + STRIP] = self.functions(respond(z[:, :, top : top + STRIP + more], self.kernels))
-        return s.sigmoid_() if self.bounded else s.exp_()
+    def _louder(self, u: Tensor) -> Tensor:
+        return torch.log(self.level.to(u) / self.told)
 
     def _continued(self, u: Tensor) -> Tensor:
-        more = self.kernels.shape[-1] - 1
-        z = (u - self.functions.zero) / UNIT
-        return pad(z, (more // 2, more - more // 2) * 2, mode="replicate")
+        """z, and what lies beyond its border as far as the kernels see."""
+        more = self.kernels.shape[1] - 1
+        return pad((u - self.functions.zero) / UNIT, (more // 2, more - more // 2) * 2, mode="replicate")
 
 
 def _inverse_softplus(y: Tensor) -> Tensor:

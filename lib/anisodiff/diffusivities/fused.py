@@ -1,6 +1,6 @@
-"""All steps of a classic diffusion in one compiled sweep: the fast form of ``classic.PeronaMalik``.
+"""Compiled forms for the time no gradient is asked for: an explicit step, and all steps of a classic diffusion at once.
 
-The steps follow each other down the image as a wave: as soon as step ``s`` has changed row ``i``, step ``s + 1``
+The steps of the latter follow each other down the image as a wave: as soon as step ``s`` has changed row ``i``, step ``s + 1``
 changes row ``i - 1``, in place. Each flux is computed once, and the rows on the way stay in the cache, so that the
 image passes through memory once for all steps. Equal to the eager form to rounding (a test says so).
 """
@@ -79,12 +79,37 @@ def diffuse(u: torch.Tensor, lambdas: np.ndarray, option: int, steps: int, tau: 
     return result
 
 
+def compiled(*tensors: torch.Tensor) -> bool:
+    """Whether the compiled forms serve these tensors."""
+    return all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in tensors)
+
+
 @jit
-def _step(u, g, tau, result):
-    """One explicit step on an image (H, W) with g on the pixels; the form of ``diffusion.explicit_step``."""
+def _step(u, g_x, g_y, tau, result):
+    """One explicit step on an image (H, W), g on the edges: (H, W - 1) and (H - 1, W)."""
+    rows, columns = u.shape
+    across = np.zeros(columns + 1, np.float32)  # fluxes within the row; none through either end
+    above, below = np.zeros(columns, np.float32), np.zeros(columns, np.float32)
+    for i in range(rows):
+        row, onto = u[i], result[i]
+        for j in range(columns - 1):
+            across[j + 1] = g_x[i, j] * (row[j + 1] - row[j])
+        if i == rows - 1:
+            below[:] = 0
+        else:
+            for j in range(columns):
+                below[j] = g_y[i, j] * (u[i + 1, j] - row[j])
+        for j in range(columns):
+            onto[j] = row[j] + tau * (across[j + 1] - across[j] + below[j] - above[j])
+        above, below = below, above
+
+
+@jit
+def _step_on_pixels(u, g, tau, result):
+    """The same with g on the pixels, of which an edge has the mean."""
     rows, columns = u.shape
     half = np.float32(0.5) * tau
-    across = np.zeros(columns + 1, np.float32)  # fluxes within the row; none through either end
+    across = np.zeros(columns + 1, np.float32)
     above, below = np.zeros(columns, np.float32), np.zeros(columns, np.float32)
     for i in range(rows):
         row, at, onto = u[i], g[i], result[i]
@@ -100,13 +125,13 @@ def _step(u, g, tau, result):
         above, below = below, above
 
 
-def diffuse_on_pixels(u: torch.Tensor, coefficient, steps: int, tau: float) -> torch.Tensor:
-    """``steps`` explicit steps on a (B, 1, H, W) float32 batch with g, also on pixels, by ``coefficient(u)``."""
-    u = u.detach().clone(memory_format=torch.contiguous_format)
-    other = torch.empty_like(u)
-    for _ in range(steps):
-        g = coefficient(u)
-        for image, at, result in zip(u.numpy(), g.numpy(), other.numpy(), strict=True):
-            _step(image[0], at[0], np.float32(tau), result[0])
-        u, other = other, u
-    return u
+def explicit_step(u: torch.Tensor, g: torch.Tensor | tuple[torch.Tensor, torch.Tensor], tau: float) -> torch.Tensor:
+    """``diffusion.explicit_step`` for a float32 batch on the CPU, without a gradient."""
+    u, tau = u.detach(), np.float32(tau)
+    result = torch.empty_like(u, memory_format=torch.contiguous_format)
+    for at, (image, onto) in enumerate(zip(u.numpy(), result.numpy(), strict=True)):
+        if isinstance(g, tuple):
+            _step(image[0], g[0][at, 0].numpy(), g[1][at, 0].numpy(), tau, onto[0])
+        else:
+            _step_on_pixels(image[0], g[at, 0].numpy(), tau, onto[0])
+    return result

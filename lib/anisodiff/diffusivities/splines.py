@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from .fused import exp, jit, summing
+from .fused import compiled, exp, jit, summing
 
 BLOCK = 1024  # pixels at once: what a block needs stays in the cache
 
 
 def respond(z: Tensor, kernels: Tensor) -> Tensor:
-    """``K_i * z`` where the kernel lies within the image: (B, 1, H, W), (E, K, K) to (B, E, H - K + 1, W - K + 1)."""
-    if _compiled(z, kernels) and torch.is_grad_enabled():
+    """``K_i * z`` where the kernel lies within the image: (B, 1, H, W), (E, K, L) to (B, E, H - K + 1, W - L + 1)."""
+    if compiled(z, kernels) and torch.is_grad_enabled():
         return _Respond.apply(z, kernels)
     return conv2d(z, kernels[:, None])
 
@@ -27,7 +27,7 @@ def spline_sum(responses: Tensor, nodal: Tensor) -> Tensor:
 
     ``phi_i`` is affine on each of N equal parts of [0, 1] and has the values ``nodal[i]``, (E, N + 1), at their ends.
     """
-    if _compiled(responses, nodal):
+    if compiled(responses, nodal):
         return _SplineSum.apply(responses, nodal)
     return indexed_spline_sum(responses, nodal)
 
@@ -45,13 +45,13 @@ def indexed_spline_sum(responses: Tensor, nodal: Tensor) -> Tensor:
 def sum_experts(z: Tensor, kernels: Tensor, nodal: Tensor, onto: Tensor) -> None:
     """``spline_sum(respond(z, kernels), nodal)``, onto ``onto`` (B, 1, H, W): no gradient, no response kept.
 
-    Float32 on the CPU; z is (B, 1, H + K - 1, W + K - 1), kernels (E, K, K).
+    Float32 on the CPU; z is (B, 1, H + K - 1, W + L - 1), kernels (E, K, L).
     """
     const, kinks = hinges(nodal.detach())
-    experts, size = kernels.shape[:2]
-    weights = pad(kernels.detach(), (0, -size % 3, 0, 0, 0, -experts % 3)).contiguous().numpy()
+    experts, _, taps = kernels.shape
+    weights = pad(kernels.detach(), (0, -taps % 3, 0, 0, 0, -experts % 3)).contiguous().numpy()
     coefficients = np.pad(_in_fives(kinks), ((0, -experts % 3), (0, 0)))
-    z = pad(z, (0, -size % 3))
+    z = pad(z, (0, -taps % 3))
     for image, total in zip(z.numpy(), onto.numpy(), strict=True):
         _sum_experts(image[0], weights, coefficients, kinks.shape[1], total[0])
     onto.add_(const)
@@ -62,10 +62,6 @@ def hinges(nodal: Tensor) -> tuple[Tensor, Tensor]:
     slopes = nodal.diff()
     kinks = torch.cat([slopes[:, :1], slopes.diff()], 1)
     return (nodal[:, 0] - kinks @ torch.arange(slopes.shape[1]).to(nodal)).sum(), kinks
-
-
-def _compiled(*tensors: Tensor) -> bool:
-    return all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in tensors)
 
 
 class _SplineSum(torch.autograd.Function):
@@ -220,14 +216,14 @@ def _five(k):
 
 @jit
 def _respond_back(given, kernels, onto):
-    """The adjoint of the responses: from (E, h, w) to the image, (h + K - 1, w + K - 1)."""
+    """The adjoint of the responses: from (E, h, w) to the image, (h + K - 1, w + L - 1)."""
     experts, rows, columns = given.shape
-    size = kernels.shape[1]
-    taps = size + -size % 3  # three at once
-    wide = np.zeros((experts, rows, columns + size - 1 + taps), np.float32)
+    size, width = kernels.shape[1:]
+    taps = width + -width % 3  # three at once
+    wide = np.zeros((experts, rows, columns + width - 1 + taps), np.float32)
     wide[:, :, taps - 1 : taps - 1 + columns] = given
     weights = np.zeros((experts, size, taps), np.float32)
-    weights[:, :, :size] = kernels
+    weights[:, :, :width] = kernels
     onto[:] = 0
     for i in range(rows + size - 1):
         row = onto[i]
@@ -243,13 +239,13 @@ def _respond_back(given, kernels, onto):
 
 @summing
 def _kernels_back(given, z, sums):
-    """Added to the gradient for the kernels, (E, K, K): that of one image (h + K - 1, w + K - 1)."""
+    """Added to the gradient for the kernels, (E, K, L): that of one image (h + K - 1, w + L - 1)."""
     experts, rows, columns = given.shape
-    size = sums.shape[1]
+    size, width = sums.shape[1:]
     for expert in range(experts):
         for a in range(size):
-            for b in range(0, size, 3):
-                next_, after = min(b + 1, size - 1), min(b + 2, size - 1)
+            for b in range(0, width, 3):
+                next_, after = min(b + 1, width - 1), min(b + 2, width - 1)
                 t_0 = t_1 = t_2 = 0.0
                 for i in range(rows):
                     grad, row = given[expert, i], z[i + a]
@@ -261,7 +257,7 @@ def _kernels_back(given, z, sums):
                         r_2 += grad[j] * s_2[j]
                     t_0, t_1, t_2 = t_0 + r_0, t_1 + r_1, t_2 + r_2
                 sums[expert, a, b] += t_0
-                if b + 1 < size:
+                if b + 1 < width:
                     sums[expert, a, b + 1] += t_1
-                if b + 2 < size:
+                if b + 2 < width:
                     sums[expert, a, b + 2] += t_2
