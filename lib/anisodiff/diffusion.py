@@ -7,6 +7,7 @@ the mean is kept, no new extremes appear, constants stay.
 """
 
 import warnings
+from collections import deque
 from collections.abc import Iterator
 
 import torch
@@ -70,8 +71,8 @@ def explicit_step(u: Tensor, g: Tensor | tuple[Tensor, Tensor], tau: float) -> T
 class Diffusion(nn.Module):
     """``steps`` explicit steps of size ``tau`` of ``u_t = div(g(u) grad u)``, from (B, 1, H, W) to the same.
 
-    With ``data`` the equation is ``u_t = div(g(u) grad u) + mu (f - u)``, f the degraded image, mu learned for each step:
-    each is followed by ``(u + tau mu f) / (1 + tau mu)``, a mean of the two, so that all guarantees stay.
+    With ``data`` the equation is ``u_t = div(g(u) grad u) + mu (f - u)``, f the degraded image, mu learned for each
+    step, which is followed by ``(u + tau mu f) / (1 + tau mu)``, a mean of the two, so that all guarantees stay.
     ``diffusivity(u)`` gives g, on pixels or as a pair on edges, and declares ``bound``, a number that ``|g|`` never
     exceeds (infinite where there is none), and ``signed`` where g may be negative: then of all guarantees only the
     mean's holds. Its attribute ``step`` is set to the number of the step, 0 when all are done. It may ``prepare(f)``
@@ -103,9 +104,7 @@ class Diffusion(nn.Module):
             if hasattr(self.diffusivity, "prepare"):
                 self.diffusivity.prepare(f)
             return self.diffusivity.fast(f, self.steps, self.tau)
-        for u in self._evolve(f):
-            pass
-        return u
+        return deque(self._evolve(f), maxlen=1).pop()
 
     def trajectory(self, f: Tensor) -> list[Tensor]:
         """The image after 0, 1, ..., ``steps`` steps."""

@@ -108,9 +108,9 @@ class Experts(nn.Module):
     family ``functions`` (a key of FUNCTIONS) with further arguments of its own. Variants, of which any may be joined:
     ``edges``: g of each edge. Kernels have a further column and are centred on the edges of rows; those of columns are
     the rows' of the transposed image. ``signed``: ``g = tanh(s)``, in (-1, 1). Not ``bounded``, or where s is never
-    above 0: ``g = exp(s)`` as in the source, with the bound ``exp(max s)``, infinite unless s has one. ``told`` (a level
-    to start from): the degradation's ``level``, (B, 1, 1, 1), scales the responses by ``(level / told)^b_i`` and adds
-    ``c log(level / told)`` to s.
+    above 0: ``g = exp(s)`` as in the source, with the bound ``exp(max s)``, infinite unless s has one. ``told`` (a
+    level to start from): the degradation's ``level``, (B, 1, 1, 1), scales responses by ``(level / told)^b_i`` and
+    adds ``c log(level / told)`` to s.
     Source: Valdivia Ortega et al. 2024, section 3.2, there of the standardised image.
     """
 

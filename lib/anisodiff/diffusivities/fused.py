@@ -1,8 +1,8 @@
 """Compiled forms for the time no gradient is asked for: an explicit step, and all steps of a classic diffusion at once.
 
-The steps of the latter follow each other down the image as a wave: as soon as step ``s`` has changed row ``i``, step ``s + 1``
-changes row ``i - 1``, in place. Each flux is computed once, and the rows on the way stay in the cache, so that the
-image passes through memory once for all steps. Equal to the eager form to rounding (a test says so).
+The steps of the latter follow each other down the image as a wave: as soon as step ``s`` has changed row ``i``, step
+``s + 1`` changes row ``i - 1``, in place. Each flux is computed once, and the rows on the way stay in the cache, so
+that the image passes through memory once for all steps. Equal to the eager forms to rounding (a test says so).
 """
 
 import numba

@@ -1,4 +1,4 @@
-"""A small network as diffusivity: g of each edge, by convolutions of each step's own, that may hand on what they saw."""
+"""A small network as diffusivity: g of each edge, by convolutions of each step's own that may hand on what they saw."""
 
 import torch
 from torch import Tensor, nn
