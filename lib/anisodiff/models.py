@@ -160,6 +160,7 @@ MODELS = {
     "foe-s-untied-edges": Entry("the same with a g of each edge", _experts, FOE_25 | {"untied": True, "edges": True}),
     "network": Entry("g of each edge by a network of each step's own", _network, TEN),
     "network-memory": Entry("the same, handing on what it saw", _network, TEN | {"memory": True}),
+    "foe-small": Entry("FoE-S of fifteen kernels of 5x5", _experts, SPLINES | {"size": 5, "experts": 15}),
     "unet-diffusivity": Entry("g by a U-Net", _unet, TEN),
     "border-classifier": Entry("each pixel's probability of a border", BorderClassifier, {"threshold": 30}),
     "border-classifier-universal": Entry("the same for any degradation", BorderClassifier, {"threshold": 30}),
