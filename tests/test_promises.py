@@ -89,7 +89,7 @@ MAKERS = {
     "experts-told": lambda: experts("splines", 3, told=25),
     "experts-untied": lambda: Untied(lambda: experts("splines", 3), 30),
     "network": lambda: network(),
-    "network-memory": lambda: network(memory=True),
+    "network-memory": lambda: network(memory=True, each=2),
     "unet": unet,
 }
 SIGNED = {"p1", "p1-pointwise", "p1-borders", "experts-signed"}  # g may be negative: no principle holds but the mean's

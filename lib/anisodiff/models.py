@@ -76,8 +76,8 @@ def _unet(steps, tau, **how):
     return Diffusion(UNet(**how), steps, tau)
 
 
-def _network(steps, tau, **how):
-    return Diffusion(Network(steps, **how), steps, tau)
+def _network(steps, tau, each=1, **how):
+    return Diffusion(Network(-(-steps // each), each=each, **how), steps, tau)
 
 
 def _probability(source: str, classifier: str) -> Probability:
@@ -160,6 +160,7 @@ MODELS = {
     "foe-s-untied-edges": Entry("the same with a g of each edge", _experts, FOE_25 | {"untied": True, "edges": True}),
     "network": Entry("g of each edge by a network of each step's own", _network, TEN),
     "network-memory": Entry("the same, handing on what it saw", _network, TEN | {"memory": True}),
+    "network-long": Entry("the same over twice the time", _network, TEN | {"steps": 20, "each": 2, "memory": True}),
     "foe-small": Entry("FoE-S of fifteen kernels of 5x5", _experts, SPLINES | {"size": 5, "experts": 15}),
     "unet-diffusivity": Entry("g by a U-Net", _unet, TEN),
     "border-classifier": Entry("each pixel's probability of a border", BorderClassifier, {"threshold": 30}),
