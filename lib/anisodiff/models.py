@@ -132,6 +132,8 @@ MODELS = {
         sizes=FOE_S,
     ),
     "foe-s-flat": Entry("with the bound, trained as foe-s-free", _experts, SPLINES | {"curvature": 1}, sizes=FOE_S),
+    "foe-s-sgd": Entry("FoE-S trained by plain gradient descent", _experts, FOE_25),
+    "foe-s-sgd-published": Entry("the same at the published learning rate", _experts, FOE_25),
     "foe-d": Entry(
         "g by experts, whose functions are falling splines",
         _experts,

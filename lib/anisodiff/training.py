@@ -1,5 +1,7 @@
 """One loop that trains every model: Adam, one learning-rate cycle, the best state by held-out training images kept.
 
+With ``optimiser: sgd`` among the study's settings it is plain stochastic gradient descent, without momentum.
+
 Gradients are clipped to a norm of ``clip``; a step whose gradient is more than ``surge`` times as long as the median of
 the last hundred is left out. A model that has fallen 1 dB below its best goes back there, and on with the next batch.
 What is minimised is the ``loss`` of the study's settings, or a module's own ``loss(degraded, clean)``.
@@ -70,8 +72,9 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
     torch.manual_seed(seed)
     arguments = _arguments(experiment)
     module = models.entry(experiment.model).build(**arguments).to(memory_format=torch.channels_last)  # a quarter faster
-    optimiser = torch.optim.Adam(module.parameters(), settings["rate"])
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings["rate"], settings["steps"])
+    adam = settings.get("optimiser", "adam") == "adam"
+    optimiser = (torch.optim.Adam if adam else torch.optim.SGD)(module.parameters(), settings["rate"])
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings["rate"], settings["steps"], cycle_momentum=adam)
     done = {"step": 0, "best": -np.inf, "state": None, "curve": [], "seconds": 0.0}
     done |= {"norms": [], "left_out": 0, "falls": 0}
 
