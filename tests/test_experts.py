@@ -192,6 +192,11 @@ def test_parameters_of_roth_black_and_of_the_u_net_are_those_of_the_release():
     assert count("unet-diffusivity", 25) == 27_581
 
 
+@pytest.mark.parametrize("name", [name for name in models.names() if name.startswith(("foe-s-", "network"))])
+def test_no_freedom_takes_more_than_thirty_thousand_parameters(name):
+    assert 1000 < count(name, 25) <= 30_000
+
+
 def test_between_the_published_levels_the_nearest_size_is_taken():
     assert models.entry("foe-s").arguments(40)["size"] == models.entry("foe-s").arguments(50)["size"] == 9
     assert models.entry("foe-s").arguments(5)["size"] == models.entry("foe-s").arguments(15)["size"] == 6

@@ -1,5 +1,6 @@
 """The library from clean images to trained weights: what goes in, what comes out, and what each error says."""
 
+import itertools
 import math
 
 import numpy as np
@@ -501,22 +502,23 @@ def test_a_model_for_all_levels_is_warned_of_beyond_them_only(elsewhere):
         anisodiff.load("p1", "blur", 100)
 
 
-def test_a_model_is_told_the_level_unless_it_is_blind(elsewhere, monkeypatch):
+@pytest.mark.parametrize(("told_one", "blind_one"), [("p1", "p1-blind"), ("foe-s-told", "foe-s-blind")])
+def test_a_model_is_told_the_level_unless_it_is_blind(told_one, blind_one, elsewhere, monkeypatch):
     told, tell = [], models.tell
     monkeypatch.setattr(
         models, "tell", lambda module, level: told.append(level.flatten().tolist()) or tell(module, level)
     )
     image = np.tile(np.linspace(0, 200, 24, dtype=np.float32), (24, 1))
     restored = {}
-    for name in ("p1", "p1-blind"):
+    for name in (told_one, blind_one):
         told.clear()
         training.fit(Experiment(name, "gaussian", 5, "smoke"))
         batches = [levels for levels in told if len(levels) == 2]
         assert batches and all(5 <= level <= 50 for levels in batches for level in levels)
         for level in (5, 50):
             restored[name, level] = models.open_weights(Experiment(name, "gaussian", level, "smoke")).restore(image)
-    assert not np.array_equal(restored["p1", 5], restored["p1", 50])
-    assert np.array_equal(restored["p1-blind", 5], restored["p1-blind", 50])
+    assert not np.array_equal(restored[told_one, 5], restored[told_one, 50])
+    assert np.array_equal(restored[blind_one, 5], restored[blind_one, 50])
 
 
 def test_what_is_trained_with_a_classifier_hangs_on_its_weights(elsewhere):
@@ -638,6 +640,26 @@ def test_a_step_whose_gradient_surges_is_left_out_where_the_study_says_so(surge,
     training.fit(SMOKE)
     assert len(stepped) == 8 - left_out
     assert weights.header(SMOKE.weights)["left_out"] == left_out
+
+
+def test_plain_descent_steps_down_the_clipped_gradient(elsewhere, monkeypatch):
+    before, lengths = [], []
+
+    def parameters(module):
+        return torch.cat([p.detach().flatten() for p in module.parameters()])
+
+    def step(self, *_):
+        moved = torch.cat([p.grad.flatten() for group in self.param_groups for p in group["params"]])
+        lengths.append(float(self.param_groups[0]["lr"] * moved.norm()))
+        return descend(self)
+
+    descend, loss = torch.optim.SGD.step, training._loss
+    monkeypatch.setattr(torch.optim.SGD, "step", step)
+    monkeypatch.setattr(training, "_loss", lambda module, *of: before.append(parameters(module)) or loss(module, *of))
+    training.fit(Experiment("foe-s-sgd", "gaussian", 25, "smoke"))
+    assert len(lengths) == 8 and max(lengths) <= 0.3 + 1e-6, "as far as rate and clip let it"
+    moved = [float((after - at).norm()) for at, after in itertools.pairwise(before)]
+    assert moved == pytest.approx(lengths[:7], rel=1e-3)
 
 
 @pytest.mark.parametrize(("after", "falls"), [(19.1, 0), (18.9, 1)])

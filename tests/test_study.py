@@ -116,6 +116,26 @@ def test_falling_splines_stay_below_free_ones_and_above_the_classic():
     assert (falling > by_level("perona-malik", "gaussian")[falling.index] + 0.2).all()
 
 
+@pytest.mark.parametrize("freedom", ["edges", "untied", "untied-edges"])
+def test_a_freedom_that_keeps_the_guarantees_gains(freedom):
+    plain = scores("foe-s").query("level == 25")
+    assert evaluation.paired_interval(scores(f"foe-s-{freedom}"), plain)[1] > 0.05
+
+
+def test_the_best_diffusion_of_thirty_thousand_parameters():
+    table = evaluation.read_scores("bsd68", "network-long", "gaussian").query("metric == 'psnr'")
+    assert table.value.mean() >= 28.4
+    assert not getattr(models.load("network-long").module.diffusivity, "signed", False)
+    assert models.load("network-long").parameters <= 30_000
+
+
+def test_one_field_of_experts_for_all_levels_is_near_the_specialists_and_above_the_classic():
+    told, special = by_level("foe-s-told", "gaussian"), by_level("foe-s", "gaussian")
+    assert (told[special.index] > special - 0.2).all()
+    assert (told > by_level("perona-malik", "gaussian")).all()
+    assert (by_level("foe-s-blind", "gaussian") <= told + 0.05).all()
+
+
 def test_the_classifier_finds_borders_far_better_than_a_gradient_threshold():
     found = scores("borders", "gaussian", "ap")
     found = found[found.level == 25].groupby("model").value.mean()
