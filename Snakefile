@@ -118,8 +118,7 @@ if PROFILE == "paper":
     from anisodiff import experiments, models
 
     EXPERIMENTS = {experiment.name: experiment for experiment in experiments.grid("paper")}
-    SCORES = [f"{model}/{kind}" for model, kind in experiments.scored()]
-    FURTHER = {
+    SCORES = {f"protocol/{model}/{kind}": None for model, kind in experiments.scored()} | {
         f"{collection.replace('/', '-')}/{model}/{kind}": collection for model, kind, collection in experiments.further()
     }
 
@@ -138,7 +137,6 @@ if PROFILE == "paper":
     rule scores:
         input:
             expand("_build/paper/scores/{score}", score=SCORES),
-            expand("_build/paper/further/{score}", score=FURTHER),
             expand("_build/paper/borders/{kind}", kind=["blur", "gaussian", "inpainting", "poisson", "salt-pepper"]),
             "_build/paper/human-boundaries",
             "_build/paper/protocol-card",
@@ -167,33 +165,17 @@ if PROFILE == "paper":
                 f"_build/paper/weights/{name}" for name, made in EXPERIMENTS.items() if made.degradation == w.kind
             ],
         output:
-            touch("_build/paper/scores/{model}/{kind}"),
+            touch("_build/paper/scores/{place}/{model}/{kind}"),
         params:
             protocol=STUDY["protocol"],
+            collection=lambda w: SCORES[f"{w.place}/{w.model}/{w.kind}"] or "",
             experiments=lambda w: [made.digest for made in EXPERIMENTS.values() if made.degradation == w.kind],
         message:
-            "scores of {wildcards.model} for {wildcards.kind}"
+            "scores of {wildcards.model} for {wildcards.kind} ({wildcards.place})"
         shell:
-            "{PYTHON} -c 'from anisodiff import evaluation;"
-            ' given = ("{wildcards.model}", "{wildcards.kind}");'
-            " evaluation.is_recorded(*given) or evaluation.record(*given)'"
-
-    rule evaluate_further:
-        input:
-            lambda w: [
-                f"_build/paper/weights/{name}" for name, made in EXPERIMENTS.items() if made.degradation == w.kind
-            ],
-        output:
-            touch("_build/paper/further/{place}/{model}/{kind}"),
-        params:
-            collection=lambda w: FURTHER[f"{w.place}/{w.model}/{w.kind}"],
-            experiments=lambda w: [made.digest for made in EXPERIMENTS.values() if made.degradation == w.kind],
-        message:
-            "scores of {wildcards.model} on {params.collection}"
-        shell:
-            "{PYTHON} -c 'from anisodiff import evaluation;"
-            ' given = ("{wildcards.model}", "{wildcards.kind}", "{params.collection}");'
-            " evaluation.is_recorded(*given) or evaluation.record(*given)'"
+            "{PYTHON} -c 'import sys; from anisodiff import evaluation;"
+            ' given = ("{wildcards.model}", "{wildcards.kind}", *sys.argv[1:]);'
+            " evaluation.is_recorded(*given) or evaluation.record(*given)' {params.collection}"
 
     rule protocol_card:
         input:
