@@ -147,7 +147,7 @@ class Experts(nn.Module):
     def responses(self, u: Tensor) -> Tensor:
         """``K_i * z``, (B, E, H, W), on the edges of rows (B, E, H, W - 1)."""
         r = respond(self._continued(u), self.kernels)
-        return r if self.blind else r * torch.exp(self.powers[:, None, None] * self._louder(u))
+        return r if self.blind else r * self._scales(self._louder(u))
 
     def exponent(self, u: Tensor) -> Tensor:
         """The sum s, (B, 1, H, W), on the edges of rows (B, 1, H, W - 1)."""
@@ -170,21 +170,23 @@ class Experts(nn.Module):
         z, (_, rows, columns) = self._continued(u), self.kernels.shape
         s = u.new_empty(len(u), 1, z.shape[2] - rows + 1, z.shape[3] - columns + 1)
         for at in range(len(u)):
-            image, onto = z[at : at + 1], s[at : at + 1]
-            louder = None if self.blind else self._louder(u)[at if len(self.level) > 1 else 0]
-            kernels = self.kernels if self.blind else self.kernels * torch.exp(self.powers[:, None, None] * louder)
+            image, onto, kernels = z[at : at + 1], s[at : at + 1], self.kernels
+            if not self.blind:
+                kernels = kernels * self._scales(self._louder(u)[at])
             if isinstance(self.functions, Splines):
                 sum_experts(image, kernels, self.functions.nodal, onto)
             else:
                 for top in range(0, u.shape[2], STRIP):
                     strip = image[:, :, top : top + STRIP + rows - 1]
                     onto[:, :, top : top + STRIP] = self.functions(respond(strip, kernels))
-            if not self.blind:
-                onto += self.shift * louder
-        return s
+        return s if self.blind else s.add_(self.shift * self._louder(u))
 
     def _louder(self, u: Tensor) -> Tensor:
-        return torch.log(self.level.to(u) / self.told)
+        """The logarithm of the level, (B, 1, 1, 1)."""
+        return torch.log(self.level.to(u) / self.told).expand(len(u), 1, 1, 1)
+
+    def _scales(self, louder: Tensor) -> Tensor:
+        return torch.exp(self.powers[:, None, None] * louder)
 
     def _continued(self, u: Tensor) -> Tensor:
         """z, and what lies beyond its border as far as the kernels see."""
