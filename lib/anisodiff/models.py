@@ -154,8 +154,12 @@ MODELS = {
     ),
     "foe-s-told": Entry("g by experts that are told the level", _experts, FOE_25 | {"told": 25}),
     "foe-s-blind": Entry("g by experts for all levels, not told which", _experts, FOE_25),
-    "foe-s-signed": Entry("FoE-S with g of either sign", _experts, FOE_25 | {"signed": True}),
-    "foe-s-signed-told": Entry("the same, told the level", _experts, FOE_25 | {"signed": True, "told": 25}),
+    "foe-s-signed": Entry(
+        "FoE-S with g of either sign, from flatter functions", _experts, FOE_25 | {"signed": True, "curvature": 1}
+    ),
+    "foe-s-signed-told": Entry(
+        "the same, told the level", _experts, FOE_25 | {"signed": True, "told": 25, "curvature": 1}
+    ),
     "foe-s-data": Entry("FoE-S with a data term", _experts, FOE_25 | {"data": True}),
     "foe-s-edges": Entry("FoE-S with a g of each edge", _experts, FOE_25 | {"edges": True}),
     "foe-s-untied": Entry("FoE-S with parameters of each step's own", _experts, FOE_25 | {"untied": True}),
