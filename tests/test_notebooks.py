@@ -12,7 +12,7 @@ OTHER = {
     "p1_diffusivities": {"degradation": "blur", "level": 2.25, "intervals": 3, "image": "grass"},
     "fields_of_experts": {"family": "monomials", "sigma": 50.0, "image": "grass"},
     "all_levels": {"degradation": "inpainting", "level": 0.3, "image": "grass", "seed": 0},
-    "freedoms": {"model": "foe-s-edges", "image": "brick"},
+    "freedoms": {"freedom": "edges", "image": "brick"},
     "unet_diffusivity": {"sigma": 15.0, "image": "brick"},
     "edginess": {"image": "brick", "model": "input", "seed": 3},
     "border_classification": {"degradation": "poisson", "level": 5.5, "threshold": 50, "image": "astronaut"},

@@ -124,7 +124,7 @@ def test_a_freedom_that_keeps_the_guarantees_gains(freedom):
 
 def test_the_best_diffusion_of_thirty_thousand_parameters():
     table = evaluation.read_scores("bsd68", "network-long", "gaussian").query("metric == 'psnr'")
-    assert table.value.mean() >= 28.4
+    assert table.value.mean() >= 28.5
     assert not getattr(models.load("network-long").module.diffusivity, "signed", False)
     assert models.load("network-long").parameters <= 30_000
 
