@@ -11,7 +11,7 @@ from anisodiff import models
 from anisodiff.diffusion import Diffusion, UnstableStep
 from anisodiff.diffusivities import experts as experts_file
 from anisodiff.diffusivities import unet
-from anisodiff.diffusivities.experts import FUNCTIONS, Experts, Monomials, Splines
+from anisodiff.diffusivities.experts import FUNCTIONS, Experts, Monomials, Splines, noise_level
 from anisodiff.diffusivities.splines import hinges, indexed_spline_sum, respond, spline_sum
 from anisodiff.diffusivities.unet import UNet
 from anisodiff.ellipticity import ellipticity, turning_point
@@ -103,6 +103,17 @@ def test_falling_splines_never_rise_whatever_they_have_learned():
         functions.slopes.data = 10 * random(4, 20, seed=seed)
         assert (functions.nodal.diff() <= 0).all()
     assert (Splines(4).nodal.diff() > 0).any()
+
+
+def test_the_level_of_noise_is_read_off_the_image():
+    clean = torch.linspace(50, 200, 128).expand(1, 1, 128, 128)
+    noisy = torch.cat([clean + level * random(1, 1, 128, 128) for level in (5, 50)])
+    np.testing.assert_allclose(noise_level(noisy).flatten(), [5, 50], rtol=0.05)
+    assert noise_level(clean).item() == noise_level(clean[..., :1]).item() == 1
+    diffusivity = Experts("splines", 3, 4, told=25, estimating=True)
+    assert diffusivity.blind, "nobody tells it"
+    Diffusion(diffusivity, 1, 0.25)(noisy)
+    assert torch.equal(diffusivity.level, noise_level(noisy))
 
 
 def test_each_monomial_has_its_own_power():

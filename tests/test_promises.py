@@ -87,6 +87,7 @@ MAKERS = {
     "experts-edges": lambda: experts("splines", 3, edges=True),
     "experts-signed": lambda: experts("splines", 3, signed=True),
     "experts-told": lambda: experts("splines", 3, told=25),
+    "experts-estimating": lambda: experts("splines", 3, told=25, estimating=True),
     "experts-untied": lambda: Untied(lambda: experts("splines", 3), 30),
     "network": lambda: network(),
     "network-memory": lambda: network(memory=True, each=2),

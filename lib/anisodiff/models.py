@@ -154,6 +154,9 @@ MODELS = {
     ),
     "foe-s-told": Entry("g by experts that are told the level", _experts, FOE_25 | {"told": 25}),
     "foe-s-blind": Entry("g by experts for all levels, not told which", _experts, FOE_25),
+    "foe-s-estimating": Entry(
+        "the same, told its own estimate of the level", _experts, FOE_25 | {"told": 25, "estimating": True}
+    ),
     "foe-s-signed": Entry(
         "FoE-S with g of either sign, from flatter functions", _experts, FOE_25 | {"signed": True, "curvature": 1}
     ),

@@ -110,7 +110,7 @@ class Experts(nn.Module):
     the rows' of the transposed image. ``signed``: ``g = tanh(s)``, in (-1, 1). Not ``bounded``, or where s is never
     above 0: ``g = exp(s)`` as in the source, with the bound ``exp(max s)``, infinite unless s has one. ``told`` (a
     level to start from): the degradation's ``level``, (B, 1, 1, 1), scales responses by ``(level / told)^b_i`` and
-    adds ``c log(level / told)`` to s.
+    adds ``c log(level / told)`` to s. If ``estimating`` it is :func:`noise_level` of the degraded image instead.
     Source: Valdivia Ortega et al. 2024, section 3.2, there of the standardised image.
     """
 
@@ -123,6 +123,7 @@ class Experts(nn.Module):
         signed: bool = False,
         edges: bool = False,
         told: float | None = None,
+        estimating: bool = False,
         **more,
     ):
         super().__init__()
@@ -139,22 +140,27 @@ class Experts(nn.Module):
         kernels /= kernels.flatten(1).norm(dim=1).clamp_min(1e-3)[:, None, None]
         even = kernels[0].numel() * (127.5 - self.functions.zero) / UNIT
         self.kernels = nn.Parameter(kernels + (self.functions.rest / even if self.functions.rest else 0.0))
-        self.told, self.blind, self.level = told, told is None, torch.full((1, 1, 1, 1), told or 1.0)
+        self.told, self.estimating, self.level = told, estimating, torch.full((1, 1, 1, 1), told or 1.0)
+        self.blind = told is None or estimating
         if told is not None:
             self.powers = nn.Parameter(torch.full((experts,), -0.5))
             self.shift = nn.Parameter(torch.zeros(()))
 
+    def prepare(self, f: Tensor) -> None:
+        if self.estimating:
+            self.level = noise_level(f)
+
     def responses(self, u: Tensor) -> Tensor:
         """``K_i * z``, (B, E, H, W), on the edges of rows (B, E, H, W - 1)."""
         r = respond(self._continued(u), self.kernels)
-        return r if self.blind else r * self._scales(self._louder(u))
+        return r if self.told is None else r * self._scales(self._louder(u))
 
     def exponent(self, u: Tensor) -> Tensor:
         """The sum s, (B, 1, H, W), on the edges of rows (B, 1, H, W - 1)."""
         if compiled(u, self.kernels) and not torch.is_grad_enabled():
             return self._summed(u)
         s = self.functions(self.responses(u))
-        return s if self.blind else s + self.shift * self._louder(u)
+        return s if self.told is None else s + self.shift * self._louder(u)
 
     def forward(self, u: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         return (self._g(u), self._g(u.mT).mT) if self.edges else self._g(u)
@@ -171,7 +177,7 @@ class Experts(nn.Module):
         s = u.new_empty(len(u), 1, z.shape[2] - rows + 1, z.shape[3] - columns + 1)
         for at in range(len(u)):
             image, onto, kernels = z[at : at + 1], s[at : at + 1], self.kernels
-            if not self.blind:
+            if self.told is not None:
                 kernels = kernels * self._scales(self._louder(u)[at])
             if isinstance(self.functions, Splines):
                 sum_experts(image, kernels, self.functions.nodal, onto)
@@ -179,7 +185,7 @@ class Experts(nn.Module):
                 for top in range(0, u.shape[2], STRIP):
                     strip = image[:, :, top : top + STRIP + rows - 1]
                     onto[:, :, top : top + STRIP] = self.functions(respond(strip, kernels))
-        return s if self.blind else s.add_(self.shift * self._louder(u))
+        return s if self.told is None else s.add_(self.shift * self._louder(u))
 
     def _louder(self, u: Tensor) -> Tensor:
         """The logarithm of the level, (B, 1, 1, 1)."""
@@ -192,6 +198,17 @@ class Experts(nn.Module):
         """z, and what lies beyond its border as far as the kernels see."""
         more = self.kernels.shape[1] - 1
         return pad((u - self.functions.zero) / UNIT, (more // 2, more - more // 2) * 2, mode="replicate")
+
+
+def noise_level(f: Tensor) -> Tensor:
+    """The standard deviation of white noise, (B, 1, 1, 1), estimated from (B, 1, H, W), at least one gray level.
+
+    ``median |d| / 0.6745`` of the finest diagonal Haar coefficients ``d = (a - b - c + e) / 2`` of 2 x 2 pixels, where
+    there is hardly anything else. Source: Donoho and Johnstone, Biometrika 1994.
+    """
+    d = (f[..., 1:, 1:] - f[..., 1:, :-1] - f[..., :-1, 1:] + f[..., :-1, :-1]).flatten(1) / 2
+    found = d.abs().median(1).values / 0.6745 if d.numel() else f.new_zeros(len(f))
+    return found.clamp_min(1.0)[:, None, None, None]
 
 
 def _inverse_softplus(y: Tensor) -> Tensor:
