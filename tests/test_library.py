@@ -642,6 +642,18 @@ def test_a_step_whose_gradient_surges_is_left_out_where_the_study_says_so(surge,
     assert weights.header(SMOKE.weights)["left_out"] == left_out
 
 
+@pytest.mark.parametrize("name", ["mse", "psnr"])
+def test_a_flat_crop_is_no_reason_to_fail(name):
+    flat, level = torch.full((2, 1, 4, 4), 9.0), torch.ones(2, 1, 1, 1)
+    clean = torch.cat([flat[:1], flat[1:] + 1])
+    module = nn.Conv2d(1, 1, 1)
+    nn.init.ones_(module.weight)
+    nn.init.zeros_(module.bias)
+    training._loss(module, (clean, flat, level), name).backward()
+    assert torch.isfinite(module.weight.grad).all()
+    assert training._score(module, (clean, flat, level)) == pytest.approx((48.13 + 78.13) / 2, abs=0.01)
+
+
 def test_plain_descent_steps_down_the_clipped_gradient(elsewhere, monkeypatch):
     before, lengths = [], []
 

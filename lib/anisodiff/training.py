@@ -191,7 +191,7 @@ def _loss(module: nn.Module, batch: tuple[torch.Tensor, torch.Tensor, torch.Tens
         return module.loss(degraded, clean)
     if name == "mse":
         return mse_loss(_restored(module, *batch), clean)
-    return 10 * torch.log10((_restored(module, *batch) - clean).square().mean((1, 2, 3)) / 255**2).mean()
+    return -_psnr((_restored(module, *batch) - clean).square().mean((1, 2, 3)))
 
 
 def _keep_if_best(module: nn.Module, step: int, loss: float | None, validation, done: dict) -> float:
@@ -209,5 +209,9 @@ def _score(module: nn.Module, batch: tuple[torch.Tensor, torch.Tensor, torch.Ten
         if hasattr(module.eval(), "loss"):
             return -float(module.loss(degraded, clean))
         restored = _restored(module, *batch).clamp(0, 255)
-    error = (restored - clean).square().mean((1, 2, 3), dtype=torch.float64)
-    return float((10 * torch.log10(255**2 / error)).mean())
+    return float(_psnr((restored - clean).square().mean((1, 2, 3), dtype=torch.float64)))
+
+
+def _psnr(errors: torch.Tensor) -> torch.Tensor:
+    """The mean, from the mean squared error of each image; a perfect one (a flat crop, blurred) counts as 78 dB."""
+    return 10 * torch.log10(255**2 / errors.clamp_min(1e-3)).mean()
