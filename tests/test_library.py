@@ -646,9 +646,9 @@ def test_a_step_whose_gradient_surges_is_left_out_where_the_study_says_so(surge,
 def test_a_flat_crop_is_no_reason_to_fail(name):
     flat, level = torch.full((2, 1, 4, 4), 9.0), torch.ones(2, 1, 1, 1)
     clean = torch.cat([flat[:1], flat[1:] + 1])
-    module = nn.Conv2d(1, 1, 1)
-    nn.init.ones_(module.weight)
-    nn.init.zeros_(module.bias)
+    module = torch.nn.Conv2d(1, 1, 1)
+    torch.nn.init.ones_(module.weight)
+    torch.nn.init.zeros_(module.bias)
     training._loss(module, (clean, flat, level), name).backward()
     assert torch.isfinite(module.weight.grad).all()
     assert training._score(module, (clean, flat, level)) == pytest.approx((48.13 + 78.13) / 2, abs=0.01)

@@ -214,4 +214,4 @@ def _score(module: nn.Module, batch: tuple[torch.Tensor, torch.Tensor, torch.Ten
 
 def _psnr(errors: torch.Tensor) -> torch.Tensor:
     """The mean, from the mean squared error of each image; a perfect one (a flat crop, blurred) counts as 78 dB."""
-    return 10 * torch.log10(255**2 / errors.clamp_min(1e-3)).mean()
+    return -(10 * torch.log10(errors.clamp_min(1e-3) / 255**2)).mean()
