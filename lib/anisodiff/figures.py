@@ -188,17 +188,18 @@ def gains(tables: dict[str, pd.DataFrame], names: dict[str, str], baseline: str)
     Every axis spans at least what an eye might see, so that nothing looks like something.
     """
     fig, axes = plt.subplots(len(tables), 2, squeeze=False, figsize=(WIDTH, 2.5 * len(tables) + 0.6))
+    drawn = {}
     for row, (kind, table) in zip(axes, tables.items(), strict=True):
         for ax, (metric, least) in zip(row, {"psnr": 0.02, "ssim": 0.002}.items(), strict=True):
             curves(table[table.metric == metric], names=names, baseline=baseline, ax=ax, direct=False)
-            handles = ax.get_legend_handles_labels()
+            drawn |= {label: line for line, label in zip(*ax.get_legend_handles_labels(), strict=True)}
             ax.get_legend().remove()
             low, high = ax.get_ylim()
             ax.set_ylim(min(low, -least), max(high, least))
             ax.set(xlabel="level" if kind == list(tables)[-1] else "", ylabel=kind if metric == "psnr" else "")
     axes[0, 0].set_title("gain in PSNR, dB")
     axes[0, 1].set_title("gain in SSIM")
-    fig.legend(*handles, loc="outside lower center", ncols=2)
+    fig.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=2)
     return fig
 
 
