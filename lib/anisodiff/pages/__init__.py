@@ -113,10 +113,10 @@ def _verdict_table(verdicts: Iterable[tuple]) -> str:
     rows = ""
     for known, reached, interval, digits in verdicts:
         mean, low, high = (f"{value:z.{digits}f}".replace("-", "−") for value in interval)
-        bound = f"above {known['above']:g}" if "above" in known else f"below {known['below']:g}"
+        bound = (f"above {known['above']:g}" if "above" in known else f"below {known['below']:g}").replace("-", "−")
         cells = (
             f'{html.escape(known["says"])} <span class="source">{html.escape(known["source"])}</span>',
-            f"{html.escape(known['number'])}: <b>{mean}</b> ({low} to {high}); claimed: {bound}".replace("-", "−"),
+            f"{html.escape(known['number'])}: <b>{mean}</b> ({low} to {high}); claimed: {bound}",
             f'<span class="verdict {reached.replace(" ", "-")}">{reached}</span>',
         )
         rows += "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
