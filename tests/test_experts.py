@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch.nn.functional import conv2d
+from torch.utils.flop_counter import FlopCounterMode
 
 from anisodiff import models
 from anisodiff.diffusion import Diffusion, UnstableStep
@@ -206,6 +207,14 @@ def test_parameters_of_roth_black_and_of_the_u_net_are_those_of_the_release():
 @pytest.mark.parametrize("name", [name for name in models.names() if name.startswith(("foe-s-", "network"))])
 def test_no_freedom_takes_more_than_thirty_thousand_parameters(name):
     assert 1000 < count(name, 25) <= 30_000
+
+
+def test_pytorch_counts_the_operations_of_all_responses():
+    """The page prints them; the compiled form of a whole diffusion hides them from the counter."""
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        Experts("splines", 5, 30).responses(torch.zeros(1, 1, 256, 256))
+    assert counter.get_total_flops() == 2 * 30 * 5**2 * 256**2
 
 
 def test_between_the_published_levels_the_nearest_size_is_taken():
