@@ -504,9 +504,9 @@ def test_a_model_for_all_levels_is_warned_of_beyond_them_only(elsewhere):
 
 @pytest.mark.parametrize(("told_one", "blind_one"), [("p1", "p1-blind"), ("foe-s-told", "foe-s-blind")])
 def test_a_model_is_told_the_level_unless_it_is_blind(told_one, blind_one, elsewhere, monkeypatch):
-    told, tell = [], models.tell
+    told, tell = [], training.restorer.tell
     monkeypatch.setattr(
-        models, "tell", lambda module, level: told.append(level.flatten().tolist()) or tell(module, level)
+        training.restorer, "tell", lambda module, level: told.append(level.flatten().tolist()) or tell(module, level)
     )
     image = np.tile(np.linspace(0, 200, 24, dtype=np.float32), (24, 1))
     restored = {}

@@ -474,6 +474,8 @@ def test_a_bad_batch_is_named(bad, said):
         (lambda: PeronaMalik(float("nan")), "nan"),
         (lambda: PeronaMalik(10, option=3), "got 3"),
         (lambda: Constant(-1), "got -1"),
+        (lambda: Untied(MAKERS["experts-told"], 2), "cannot be told a level, nor estimate it"),
+        (lambda: Untied(MAKERS["experts-estimating"], 2), "cannot be told a level, nor estimate it"),
         (lambda: P1(0), "at least one interval, got 0"),
         (lambda: Experts("spline", 5, 3), "unknown functions 'spline'; there are: splines, monomials, roth-black"),
         (lambda: Experts("splines", 0, 3), "at least one pixel and there is at least one, got 0 and 3"),

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.functional import mse_loss
 from tqdm import tqdm
 
-from . import images, models, provenance, tuning, weights
+from . import images, models, provenance, restorer, tuning, weights
 from .degradations import DEGRADATIONS, degradation
 from .experiments import Experiment
 
@@ -27,7 +27,7 @@ class TrainingFailed(RuntimeError):
     """The loss is no longer a number; the message says when, and what to try."""
 
 
-def fitted(model: str, kind: str, level: float, profile: str = "quick", seed: int = 0) -> models.Restorer:
+def fitted(model: str, kind: str, level: float, profile: str = "quick", seed: int = 0) -> restorer.Restorer:
     """A model for exactly this degradation and level: the shipped weights, else some made now on a profile's budget."""
     shipped = Experiment(model, kind, level, "paper", seed)
     experiment = shipped if is_current(shipped) else shipped.in_profile(profile)
@@ -179,8 +179,8 @@ def _drawn(experiment: Experiment, generator: np.random.Generator):
 
 
 def _restored(module: nn.Module, clean: torch.Tensor, degraded: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
-    models.reveal(module, clean)
-    models.tell(module, levels)
+    restorer.reveal(module, clean)
+    restorer.tell(module, levels)
     return module(degraded)
 
 
