@@ -735,7 +735,7 @@ def test_what_is_scored_is_the_scorer_s_own_copy(crop, monkeypatch):
 def test_an_oracle_is_shown_a_copy(monkeypatch):
     """Who shows it an image of a collection need not think of that."""
     shown, pixels = [], images.load("shipped/test")[0].pixels
-    monkeypatch.setattr(models, "reveal", lambda module, clean: shown.append(clean.numpy()))
+    monkeypatch.setattr(training.restorer, "reveal", lambda module, clean: shown.append(clean.numpy()))
     models.load("input").reveal(pixels)
     assert np.array_equal(shown[0][0, 0], pixels) and not np.shares_memory(shown[0], pixels)
 
