@@ -56,6 +56,6 @@ class UNet(nn.Module):
 def _block(inputs: int, filters: int, size: int) -> nn.Sequential:
     layers = []
     for channels in (inputs, filters, filters):
-        convolution = nn.Conv2d(channels, filters, size, padding=size // 2)
+        convolution = nn.Conv2d(channels, filters, size, padding=size // 2, padding_mode="replicate")
         layers += [convolution, nn.GroupNorm(filters // 4, filters), nn.ReLU()]
     return nn.Sequential(*layers)
