@@ -16,7 +16,7 @@ summing = numba.njit(error_model="numpy", fastmath=_LEAVE | {"reassoc"}, cache=T
 
 @numba.njit(inline="always")
 def exp(x):
-    """``exp(x)`` for ``x <= 0`` to 2e-7, in operations that vectorise, which the C library's does not here."""
+    """``exp(x)`` for ``x <= 87`` to 2e-7, in operations that vectorise, which the C library's does not here."""
     x = max(x, np.float32(-87))
     power = x * np.float32(1.4426950408889634)
     whole = np.floor(power)

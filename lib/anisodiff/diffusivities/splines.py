@@ -50,7 +50,7 @@ def sum_experts(z: Tensor, kernels: Tensor, nodal: Tensor, onto: Tensor) -> None
     const, kinks = hinges(nodal.detach())
     experts, _, taps = kernels.shape
     weights = pad(kernels.detach(), (0, -taps % 3, 0, 0, 0, -experts % 3)).contiguous().numpy()
-    coefficients = np.pad(_in_fives(kinks), ((0, -experts % 3), (0, 0)))
+    coefficients = pad(kinks, (0, -kinks.shape[1] % 5, 0, -experts % 3)).numpy()
     z = pad(z, (0, -taps % 3))
     for image, total in zip(z.numpy(), onto.numpy(), strict=True):
         _sum_experts(image[0], weights, coefficients, kinks.shape[1], total[0])
@@ -109,7 +109,7 @@ class _Respond(torch.autograd.Function):
 
 def _in_fives(kinks: Tensor) -> np.ndarray:
     """The coefficients with as many zeros behind them as make their number a multiple of five."""
-    return np.pad(kinks.detach().numpy(), ((0, 0), (0, -kinks.shape[1] % 5)))
+    return pad(kinks, (0, -kinks.shape[1] % 5)).numpy()
 
 
 @jit
@@ -203,9 +203,7 @@ def _hinges_back(responses, given, onto, kinks, intervals, sums):
 @jit
 def _scaled_sigmoid(r, scale, x):
     for at in range(r.size):
-        e = exp(-abs(r[at]))
-        half = scale / (np.float32(1) + e)
-        x[at] = half if r[at] >= 0 else scale - half
+        x[at] = scale / (np.float32(1) + exp(-max(r[at], np.float32(-87))))
 
 
 @jit
