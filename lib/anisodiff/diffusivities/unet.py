@@ -16,7 +16,8 @@ class UNet(nn.Module):
 
     A scale for each of ``filters``: a block of three convolutions with group norm (groups of four) and ReLU, of
     ``finding`` pixels a side on the way down and 5 at the coarsest scale and on the way up, max-pooling down,
-    transposed convolutions of 3x3 up, the finer scale joined on. Any size: the image is continued by its border.
+    transposed convolutions of 3x3 up, the finer scale joined on. Any size: each layer's input is continued by its
+    border, where zeros would look like an edge.
     Source: Valdivia Ortega et al. 2024, section 3.3, with batch norm, which makes an image depend on its batch.
     """
 
