@@ -89,6 +89,12 @@ def available(collection: str) -> bool:
     )
 
 
+def file(path: str) -> Path:
+    """A further file of the registry, its content checked; errors as for :func:`load`."""
+    known = next(line for line in _registry() if line["path"] == path)
+    return _at_hand(_folder() / path, known)
+
+
 def digest(images: list[Image]) -> str:
     """SHA-256 over the pixels of the images in their order: the content, whatever the files are called."""
     return provenance.sha256(b"".join(image.pixels.tobytes() for image in images))
@@ -161,12 +167,15 @@ def _root() -> Path | None:
     return Path(variable).expanduser() if variable else None
 
 
+def _folder() -> Path:
+    return _root() or Path(_pooch().os_cache("anisodiff"))
+
+
 def _files(collection: str) -> list[tuple[Path, dict]]:
     """Where each image of a collection is on this disk, or would be, with its line of the registry."""
-    root = _root() or Path(_pooch().os_cache("anisodiff"))
     prefix = FOLDERS[collection]
     return [
-        (root / line["path"], line)
+        (_folder() / line["path"], line)
         for line in _registry()
         if line["path"].startswith(prefix) and line["path"].endswith((".png", ".jpg"))
     ]

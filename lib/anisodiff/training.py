@@ -4,7 +4,8 @@ With ``optimiser: sgd`` among the study's settings it is plain stochastic gradie
 
 Gradients are clipped to a norm of ``clip``; a step whose gradient is more than ``surge`` times as long as the median of
 the last hundred is left out. A model that has fallen 1 dB below its best goes back there, and on with the next batch.
-What is minimised is the ``loss`` of the study's settings, or a module's own ``loss(degraded, clean)``.
+What is minimised is the ``loss`` of the study's settings, or a module's own ``loss(degraded, clean)``, or, where a
+module has a ``rival()``, its ``loss_against(rival, degraded, clean)``: the rival learns beside it and is left behind.
 """
 
 import time
@@ -72,8 +73,10 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
     torch.manual_seed(seed)
     arguments = _arguments(experiment)
     module = models.entry(experiment.model).build(**arguments).to(memory_format=torch.channels_last)  # a quarter faster
+    rival = module.rival() if hasattr(module, "rival") else None
+    learning = nn.ModuleList([module] if rival is None else [module, rival])
     adam = settings.get("optimiser", "adam") == "adam"
-    optimiser = (torch.optim.Adam if adam else torch.optim.SGD)(module.parameters(), settings["rate"])
+    optimiser = (torch.optim.Adam if adam else torch.optim.SGD)(learning.parameters(), settings["rate"])
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings["rate"], settings["steps"], cycle_momentum=adam)
     done = {"step": 0, "best": -np.inf, "state": None, "curve": [], "seconds": 0.0}
     done |= {"norms": [], "left_out": 0, "falls": 0}
@@ -81,7 +84,7 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
     checkpoint = provenance.ROOT / "_build/checkpoints" / f"{experiment.name.replace('/', '-')}-{experiment.digest}.pt"
     if checkpoint.is_file():
         saved = torch.load(checkpoint, weights_only=False)  # our own file: the optimiser's state beside tensors
-        module.load_state_dict(saved["module"])
+        learning.load_state_dict(saved["learning"])
         optimiser.load_state_dict(saved["optimiser"])
         schedule.load_state_dict(saved["schedule"])
         done |= saved["done"]
@@ -94,7 +97,7 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
     for step in range(done["step"], settings["steps"]):
         generator = np.random.default_rng([seed, 2, step])
         batch = _batch(experiment, collection, settings["batch"], generator)
-        loss = _loss(module.train(), batch, settings.get("loss", "mse"))
+        loss = _loss(module.train(), batch, settings.get("loss", "mse"), rival)
         if not torch.isfinite(loss):
             raise TrainingFailed(
                 f"{experiment.name}: the loss is {loss.item()} at step {step}; "
@@ -102,7 +105,7 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
             )
         optimiser.zero_grad()
         loss.backward()
-        norm = float(nn.utils.clip_grad_norm_(module.parameters(), settings.get("clip", 1e4)))
+        norm = float(nn.utils.clip_grad_norm_(learning.parameters(), settings.get("clip", 1e4)))
         done["norms"] = [*done["norms"], norm][-100:]
         if "surge" in settings and norm > settings["surge"] * np.median(done["norms"]):
             done["left_out"] += 1  # clipped, it would be as long as any other and lead nowhere
@@ -119,7 +122,7 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
             done |= {"step": step + 1, "seconds": time.monotonic() - start}
             bar.set_postfix_str(f"loss {loss.item():.4g}, validation {score:.4g}")
             checkpoint.parent.mkdir(parents=True, exist_ok=True)
-            state = {"module": module, "optimiser": optimiser, "schedule": schedule}
+            state = {"learning": learning, "optimiser": optimiser, "schedule": schedule}
             torch.save({name: part.state_dict() for name, part in state.items()} | {"done": done}, checkpoint)
     bar.close()
 
@@ -184,9 +187,11 @@ def _restored(module: nn.Module, clean: torch.Tensor, degraded: torch.Tensor, le
     return module(degraded)
 
 
-def _loss(module: nn.Module, batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor], name: str) -> torch.Tensor:
+def _loss(module: nn.Module, batch: tuple[torch.Tensor, ...], name: str, rival: nn.Module | None) -> torch.Tensor:
     """``mse``: the mean squared error; ``psnr``: minus the mean PSNR, which weighs all levels alike."""
     clean, degraded, _ = batch
+    if rival is not None:
+        return module.loss_against(rival, degraded, clean)
     if hasattr(module, "loss"):
         return module.loss(degraded, clean)
     if name == "mse":

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import images, models
+from . import images, metrics, models
 from .degradations import DEGRADATIONS, degradation, seeded
 from .diffusion import Diffusion
 from .diffusivities.classic import PeronaMalik
@@ -98,22 +98,34 @@ def degraded_crops(collection: str, kind, count: int, side: int, seed: int) -> t
 
 
 def tune(experiment: Experiment) -> tuple[nn.Module, dict]:
-    """The one lambda and number of steps with the best mean PSNR on training crops, as a module and its arguments."""
-    entry = models.entry(experiment.model)
-    settings, option = experiment.settings["tune"], entry.fixed["option"]
-    released = "released" in experiment.model
-    scheme = (released_scheme if released else correct_scheme)(option, settings["tau"])
+    """The setting with the best mean PSNR on training crops, as a module and its arguments: the lambda and the number of
+    steps of the classic, or the strength of a denoiser (``strengths`` among the study's settings, in units of the
+    noise's deviation)."""
+    entry, settings = models.entry(experiment.model), experiment.settings["tune"]
     levels = DEGRADATIONS[experiment.degradation].levels if experiment.all_levels else [experiment.level]
     pairs = [
         degraded_crops(experiment.settings["collection"], kind, settings["crops"], 256, experiment.seed)
         for kind in (degradation(experiment.degradation, level) for level in levels)
     ]
     crops = [np.concatenate(part) for part in zip(*pairs, strict=True)]
-    lambda_, steps, psnr = best_setting(*crops, scheme, lambdas(settings), range(settings["most_steps"] + 1))
-    tuned = {"lambda_": lambda_, "steps": steps + released}
-    arguments = tuned | {"option": option, "tau": settings["tau"]}
-    facts = {"build": arguments, "tuned": tuned, "training_psnr": psnr}
-    return entry.build(**arguments), facts
+    if "strengths" in settings:
+        tried = experiment.level * np.geomspace(*settings["strengths"], settings["tries"])
+        fixed = entry.fixed | {"noise": experiment.level}
+        scores = [_restored_psnr(entry.build(strength=strength, **fixed), *crops) for strength in tried]
+        tuned, psnr = {"strength": float(tried[np.argmax(scores)])}, max(scores)
+    else:
+        option, tau = entry.fixed["option"], settings["tau"]
+        released = "released" in experiment.model
+        scheme = (released_scheme if released else correct_scheme)(option, tau)
+        lambda_, steps, psnr = best_setting(*crops, scheme, lambdas(settings), range(settings["most_steps"] + 1))
+        tuned, fixed = {"lambda_": lambda_, "steps": steps + released}, {"option": option, "tau": tau}
+    arguments = tuned | fixed
+    return entry.build(**arguments), {"build": arguments, "tuned": tuned, "training_psnr": psnr}
+
+
+def _restored_psnr(module: nn.Module, clean: np.ndarray, degraded: np.ndarray) -> float:
+    restored = module(torch.from_numpy(degraded)[:, None])[:, 0].numpy()
+    return float(np.mean([metrics.psnr(np.clip(one, 0, 255), true) for one, true in zip(restored, clean, strict=True)]))
 
 
 @dataclass(frozen=True)
