@@ -12,6 +12,7 @@ from torch import nn
 from . import experiments, provenance, weights
 from .borders import BorderClassifier
 from .degradations import DEGRADATIONS
+from .denoisers.classical import Classical
 from .denoisers.released import ReleasedPeronaMalik
 from .diffusion import Diffusion
 from .diffusivities.borders import BorderLambdas, BorderP1, Probability
@@ -173,6 +174,10 @@ MODELS = {
     "network-long": Entry("the same over twice the time", _network, TEN | {"steps": 20, "each": 2, "memory": True}),
     "foe-small": Entry("FoE-S of fifteen kernels of 5x5", _experts, SPLINES | {"size": 5, "experts": 15}),
     "unet-diffusivity": Entry("g by a U-Net", _unet, TEN),
+    "bm3d": Entry("BM3D, its strength tuned", Classical, {"method": "bm3d"}),
+    "nlm": Entry("non-local means, their strength tuned", Classical, {"method": "nlm"}),
+    "tv": Entry("total variation, its strength tuned", Classical, {"method": "tv"}),
+    "wavelet": Entry("soft thresholds of wavelets, their strength tuned", Classical, {"method": "wavelet"}),
     "border-classifier": Entry("each pixel's probability of a border", BorderClassifier, {"threshold": 30}),
     "border-classifier-universal": Entry("the same for any degradation", BorderClassifier, {"threshold": 30}),
 } | {

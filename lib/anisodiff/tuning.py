@@ -98,9 +98,11 @@ def degraded_crops(collection: str, kind, count: int, side: int, seed: int) -> t
 
 
 def tune(experiment: Experiment) -> tuple[nn.Module, dict]:
-    """The setting with the best mean PSNR on training crops, as a module and its arguments: the lambda and the number of
-    steps of the classic, or the strength of a denoiser (``strengths`` among the study's settings, in units of the
-    noise's deviation)."""
+    """The setting with the best mean PSNR on training crops, as a module and its arguments.
+
+    It is the lambda and the number of steps of the classic, or, with ``strengths`` among the study's settings (in units
+    of the noise's deviation), the strength of a denoiser.
+    """
     entry, settings = models.entry(experiment.model), experiment.settings["tune"]
     levels = DEGRADATIONS[experiment.degradation].levels if experiment.all_levels else [experiment.level]
     pairs = [

@@ -1,1 +1,1 @@
-"""What restores without being a diffusion: the baselines of the comparison."""
+"""What restores an image without being a diffusivity of the study's own scheme."""

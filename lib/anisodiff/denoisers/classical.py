@@ -1,9 +1,13 @@
 """Classical denoisers of well-kept libraries, each with one strength to tune, in gray levels."""
 
+import warnings
+
 import numpy as np
 import torch
 from skimage import restoration
 from torch import Tensor, nn
+
+BLOCK = 16  # pixels: less than BM3D has for its blocks is continued by its border
 
 
 def bm3d(image: np.ndarray, strength: float, noise: float) -> np.ndarray:
@@ -13,7 +17,9 @@ def bm3d(image: np.ndarray, strength: float, noise: float) -> np.ndarray:
     """
     import bm3d as package  # brings its own binaries: only who uses it needs it
 
-    return package.bm3d(image, strength)
+    rows, columns = image.shape
+    room = np.pad(image, ((0, max(0, BLOCK - rows)), (0, max(0, BLOCK - columns))), mode="edge")
+    return package.bm3d(room, strength)[:rows, :columns]
 
 
 def non_local_means(image: np.ndarray, strength: float, noise: float) -> np.ndarray:
@@ -34,12 +40,15 @@ def total_variation(image: np.ndarray, strength: float, noise: float) -> np.ndar
 
 
 def wavelets(image: np.ndarray, strength: float, noise: float) -> np.ndarray:
-    """Soft thresholds for the coefficients of symlets, band by band (BayesShrink), for noise of the deviation
-    ``strength``, mean over shifts.
+    """Soft thresholds for the coefficients of symlets (eight vanishing moments, all scales that the image has room for),
+    band by band (BayesShrink), for noise of the deviation ``strength``.
 
     Source: Chang et al., IEEE TIP 2000, by scikit-image and PyWavelets.
     """
-    return restoration.denoise_wavelet(image, strength, "sym4", rescale_sigma=False)
+    scales = max(1, int(np.log2(max(2, min(image.shape) / 15))))  # a symlet is 16 pixels long
+    with warnings.catch_warnings():  # an image of less than 30 pixels has no room for one scale
+        warnings.simplefilter("ignore")
+        return restoration.denoise_wavelet(image, strength, "sym8", wavelet_levels=scales, rescale_sigma=False)
 
 
 METHODS = {"bm3d": bm3d, "nlm": non_local_means, "tv": total_variation, "wavelet": wavelets}
@@ -54,4 +63,4 @@ class Classical(nn.Module):
 
     def forward(self, f: Tensor) -> Tensor:
         restored = [self.method(image.numpy().astype(np.float64), self.strength, self.noise) for image in f[:, 0]]
-        return torch.from_numpy(np.stack(restored)).to(f)[:, None]
+        return torch.from_numpy(np.stack(restored)).to(f).reshape(f.shape)

@@ -1,0 +1,85 @@
+"""What restores without being a diffusion, and LPIPS."""
+
+import numpy as np
+import pytest
+import torch
+
+from anisodiff import images, metrics, perceptual
+from anisodiff.denoisers.classical import METHODS, Classical
+from anisodiff.denoisers.networks import CNCL, DnCNN, ResidualUNet
+
+WEIGHTS_THERE = pytest.mark.skipif(
+    not images.at_hand(perceptual.WEIGHTS), reason="needs AlexNet's weights, which are not shipped"
+)
+NETWORKS = [lambda: ResidualUNet(4, 3), lambda: DnCNN(4, 6), lambda: CNCL(2, 3)]
+
+
+def photograph(side=96):
+    return images.centre_crop(images.load("shipped/test")[2].pixels, side)
+
+
+def noisy(clean, level=25):
+    return clean + np.random.default_rng(0).normal(0, level, clean.shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_classical_denoiser_denoises_and_keeps_shape_type_and_an_even_image(method):
+    clean = photograph()
+    module = Classical(method, 17.5 if method in ("nlm", "tv") else 25.0, 25.0)
+    f = torch.from_numpy(noisy(clean))[None, None]
+    restored = module(f)
+    assert restored.shape == f.shape and restored.dtype == torch.float32
+    assert metrics.psnr(restored[0, 0].numpy(), clean) > metrics.psnr(f[0, 0].numpy(), clean) + 4
+    even = torch.full((1, 1, 40, 33), 90.0)
+    assert torch.allclose(module(even), even, atol=0.1)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (2, 1, 2, 7), (1, 1, 9, 40)])
+def test_a_classical_denoiser_takes_any_size(method, shape):
+    u = Classical(method, 20.0, 25.0)(torch.rand(shape) * 255)
+    assert u.shape == shape and torch.isfinite(u).all()
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("shape", [(1, 1, 8, 8), (2, 1, 37, 21)])
+def test_a_network_takes_any_size(network, shape):
+    u = network().eval()(torch.rand(shape) * 255)
+    assert u.shape == shape and torch.isfinite(u).all()
+
+
+def test_cncl_as_published_has_the_parameters_of_its_authors_code():
+    assert sum(parameter.numel() for parameter in CNCL().parameters()) == 43_825_029
+
+
+def test_restorer_and_rival_each_learn_from_their_own_loss():
+    torch.manual_seed(0)
+    module, clean = CNCL(2, 3), torch.rand(2, 1, 32, 32) * 255
+    rival, f = module.rival(), clean + 20 * torch.randn(2, 1, 32, 32)
+    module.loss_against(rival, f, clean).backward()
+    gradients = [parameter.grad.clone() for parameter in rival.parameters()]
+    assert all(gradient.abs().sum() > 0 for gradient in gradients if gradient.ndim > 1)
+
+    # Whatever the restorer's part of the loss, the rival's gradient is that of its own part.
+    rival.zero_grad()
+    made = module._both(f / 255).detach()
+    true = torch.cat([clean, f - clean], 1) / 255
+    real, fake = (rival(torch.cat([both, f / 255], 1)) for both in (true, made))
+    (((real - 1) ** 2).mean() / 2 + (fake**2).mean() / 2).backward()
+    for gradient, parameter in zip(gradients, rival.parameters(), strict=True):
+        assert torch.allclose(gradient, parameter.grad, atol=1e-6)
+
+
+@WEIGHTS_THERE
+def test_lpips_is_zero_for_equal_images_symmetric_and_grows_with_the_noise():
+    clean = photograph(64)
+    assert perceptual.lpips(clean, clean) == 0
+    far = [perceptual.lpips(noisy(clean, level), clean) for level in (5, 15, 50)]
+    assert far == sorted(far) and far[0] > 0
+    assert perceptual.lpips(clean, noisy(clean)) == pytest.approx(perceptual.lpips(noisy(clean), clean))
+
+
+@WEIGHTS_THERE
+def test_lpips_names_an_image_that_is_too_small():
+    with pytest.raises(ValueError, match=r"at least 31 pixels a side, got \(30, 64\)"):
+        perceptual.lpips(np.zeros((30, 64)), np.zeros((30, 64)))
