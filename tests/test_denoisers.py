@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from anisodiff import images, metrics, perceptual
+from anisodiff import experiments, images, metrics, models, perceptual, training
 from anisodiff.denoisers.classical import METHODS, Classical
 from anisodiff.denoisers.networks import CNCL, DnCNN, ResidualUNet
 
@@ -68,6 +68,18 @@ def test_restorer_and_rival_each_learn_from_their_own_loss():
     (((real - 1) ** 2).mean() / 2 + (fake**2).mean() / 2).backward()
     for gradient, parameter in zip(gradients, rival.parameters(), strict=True):
         assert torch.allclose(gradient, parameter.grad, atol=1e-6)
+
+
+def test_the_loop_trains_against_a_rival_and_leaves_it_behind(monkeypatch, tmp_path):
+    monkeypatch.setattr(training.provenance, "ROOT", tmp_path)
+    monkeypatch.setitem(models.MODELS, "cncl-tiny", models.Entry("", CNCL, {"filters": 2, "scales": 3}))
+    budget = {"steps": 8, "batch": 2, "crop": 32, "rate": 0.002, "every": 4, "validation": 2}
+    monkeypatch.setitem(experiments.study()["models"], "cncl-tiny", {"grid": {"gaussian": [25]}, "train": budget})
+    experiment = experiments.Experiment("cncl-tiny", "gaussian", 25, "smoke")
+    module, facts = training.train(experiment)
+    assert facts["build"] == {"filters": 2, "scales": 3}
+    assert facts["validation_psnr"] > facts["curve"][0][2]
+    assert set(module.state_dict()) == set(CNCL(2, 3).state_dict())
 
 
 @WEIGHTS_THERE

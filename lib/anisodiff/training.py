@@ -187,8 +187,8 @@ def _restored(module: nn.Module, clean: torch.Tensor, degraded: torch.Tensor, le
     return module(degraded)
 
 
-def _loss(module: nn.Module, batch: tuple[torch.Tensor, ...], name: str, rival: nn.Module | None) -> torch.Tensor:
-    """``mse``: the mean squared error; ``psnr``: minus the mean PSNR, which weighs all levels alike."""
+def _loss(module: nn.Module, batch: tuple[torch.Tensor, ...], name: str, rival=None) -> torch.Tensor:
+    """``mse``: the mean squared error; ``psnr``: minus the mean PSNR, which weighs all levels alike; else its own."""
     clean, degraded, _ = batch
     if rival is not None:
         return module.loss_against(rival, degraded, clean)

@@ -40,8 +40,8 @@ def total_variation(image: np.ndarray, strength: float, noise: float) -> np.ndar
 
 
 def wavelets(image: np.ndarray, strength: float, noise: float) -> np.ndarray:
-    """Soft thresholds for the coefficients of symlets (eight vanishing moments, all scales that the image has room for),
-    band by band (BayesShrink), for noise of the deviation ``strength``.
+    """Soft thresholds for the coefficients of symlets (eight vanishing moments, at all scales with room), band
+    by band (BayesShrink), for noise of the deviation ``strength``.
 
     Source: Chang et al., IEEE TIP 2000, by scikit-image and PyWavelets.
     """
