@@ -1,5 +1,7 @@
 """What restores without being a diffusion, and LPIPS."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -39,6 +41,12 @@ def test_a_classical_denoiser_denoises_and_keeps_shape_type_and_an_even_image(me
 def test_a_classical_denoiser_takes_any_size(method, shape):
     u = Classical(method, 20.0, 25.0)(torch.rand(shape) * 255)
     assert u.shape == shape and torch.isfinite(u).all()
+
+
+def test_bm3d_says_what_it_needs(monkeypatch):
+    monkeypatch.setitem(sys.modules, "bm3d", None)
+    with pytest.raises(ImportError, match="pip install bm3d"):
+        Classical("bm3d", 20.0, 25.0)(torch.zeros(1, 1, 20, 20))
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -13,9 +13,13 @@ BLOCK = 16  # pixels: less than BM3D has for its blocks is continued by its bord
 def bm3d(image: np.ndarray, strength: float, noise: float) -> np.ndarray:
     """Block matching and filtering in three dimensions, for noise of the deviation ``strength``.
 
-    Source: Dabov et al., IEEE TIP 2007, by the authors' package ``bm3d``, which is free for non-commercial use only.
+    Raises ImportError without the authors' package ``bm3d``, which is free for non-commercial use only. Source:
+    Dabov et al., IEEE TIP 2007.
     """
-    import bm3d as package  # brings its own binaries: only who uses it needs it
+    try:
+        import bm3d as package  # brings its own binaries: only who uses it needs it
+    except ImportError as error:
+        raise ImportError("BM3D needs its authors' package, free for non-commercial use: pip install bm3d") from error
 
     rows, columns = image.shape
     room = np.pad(image, ((0, max(0, BLOCK - rows)), (0, max(0, BLOCK - columns))), mode="edge")
