@@ -10,9 +10,6 @@ from anisodiff import experiments, images, metrics, models, perceptual, training
 from anisodiff.denoisers.classical import METHODS, Classical
 from anisodiff.denoisers.networks import CNCL, DnCNN, ResidualUNet
 
-WEIGHTS_THERE = pytest.mark.skipif(
-    not images.at_hand(perceptual.WEIGHTS), reason="needs AlexNet's weights, which are not shipped"
-)
 NETWORKS = [lambda: ResidualUNet(4, 3), lambda: DnCNN(4, 6), lambda: CNCL(2, 3)]
 
 
@@ -43,10 +40,11 @@ def test_a_classical_denoiser_takes_any_size(method, shape):
     assert u.shape == shape and torch.isfinite(u).all()
 
 
-def test_bm3d_says_what_it_needs(monkeypatch):
-    monkeypatch.setitem(sys.modules, "bm3d", None)
-    with pytest.raises(ImportError, match="pip install bm3d"):
-        Classical("bm3d", 20.0, 25.0)(torch.zeros(1, 1, 20, 20))
+@pytest.mark.parametrize(("method", "module", "package"), [("bm3d", "bm3d", "bm3d"), ("wavelet", "pywt", "pywavelets")])
+def test_a_missing_package_is_named(method, module, package, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError, match=f"pip install {package}"):
+        Classical(method, 20.0, 25.0)(torch.zeros(1, 1, 20, 20))
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -90,7 +88,24 @@ def test_the_loop_trains_against_a_rival_and_leaves_it_behind(monkeypatch, tmp_p
     assert set(module.state_dict()) == set(CNCL(2, 3).state_dict())
 
 
-@WEIGHTS_THERE
+@pytest.fixture
+def made_up(monkeypatch):
+    """Weights that anybody can make, for what holds whatever they are: only the first layer tells images apart."""
+    drawn, shapes = (
+        torch.Generator().manual_seed(0),
+        [(64, 3, 11), (192, 64, 5), (384, 192, 3), (256, 384, 3), (256, 256, 3)],
+    )
+    weights = {}
+    for number, ((layer, _, _), (filters, inputs, size)) in enumerate(zip(perceptual.LAYERS, shapes, strict=True)):
+        scale = (2 / (inputs * size * size)) ** 0.5
+        weights[f"features.{layer}.weight"] = scale * torch.randn(filters, inputs, size, size, generator=drawn)
+        weights[f"features.{layer}.bias"] = torch.zeros(filters)
+        weights[f"lin{number}.weight"] = torch.rand(1, filters, 1, 1, generator=drawn)
+    monkeypatch.setattr(perceptual, "_weights", lambda: weights)
+    return weights
+
+
+@pytest.mark.usefixtures("made_up")
 def test_lpips_is_zero_for_equal_images_symmetric_and_grows_with_the_noise():
     clean = photograph(64)
     assert perceptual.lpips(clean, clean) == 0
@@ -99,7 +114,30 @@ def test_lpips_is_zero_for_equal_images_symmetric_and_grows_with_the_noise():
     assert perceptual.lpips(clean, noisy(clean)) == pytest.approx(perceptual.lpips(noisy(clean), clean))
 
 
-@WEIGHTS_THERE
+def test_lpips_of_two_even_images_by_hand(made_up):
+    # Features of the first layer: (1, 0) of the dark image, (0, 1) of the bright one, at each pixel; none further on.
+    for name, value in made_up.items():
+        value.zero_() if name.startswith("features") else value.fill_(0.25)
+    first = made_up["features.0.weight"]
+    first[0, 0, 5, 5], first[1, 0, 5, 5] = -1, 1  # in the middle, where nothing is beyond the border
+    assert perceptual.lpips(np.zeros((64, 64)), np.full((64, 64), 255.0)) == pytest.approx(0.25 * (1 + 1))
+    assert perceptual.lpips(np.zeros((64, 64)), np.full((64, 64), 10.0)) == 0  # the same direction
+
+
 def test_lpips_names_an_image_that_is_too_small():
     with pytest.raises(ValueError, match=r"at least 31 pixels a side, got \(30, 64\)"):
         perceptual.lpips(np.zeros((30, 64)), np.zeros((30, 64)))
+
+
+@pytest.mark.parametrize(("level", "published"), [(15, 0.33), (25, 0.55), (50, 0.87)])
+def test_lpips_of_the_inputs_is_the_published_one(level, published):
+    try:
+        images.file(perceptual.WEIGHTS)
+        photographs = images.load("bsds500/val")[::5]
+    except images.MissingCollection as missing:
+        pytest.skip(str(missing))
+    values = []
+    for one in photographs:
+        clean = images.centre_crop(one.pixels, 256)
+        values.append(perceptual.lpips(np.clip(noisy(clean, level), 0, 255), clean))
+    assert np.mean(values) == pytest.approx(published, abs=0.03)

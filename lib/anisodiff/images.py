@@ -89,11 +89,6 @@ def available(collection: str) -> bool:
     )
 
 
-def at_hand(path: str) -> bool:
-    """Whether a further file of the registry is there without fetching it."""
-    return (_folder() / path).is_file()
-
-
 def file(path: str) -> Path:
     """A further file of the registry, its content checked; errors as for :func:`load`."""
     known = next(line for line in _registry() if line["path"] == path)

@@ -1,5 +1,4 @@
-"""How far two images are apart to the eye, by a network that was trained to tell objects, and Q, which needs no
-reference; images are (H, W) float arrays on 0..255."""
+"""How far two images are apart to the eye, by a network that was trained to tell objects; (H, W) floats on 0..255."""
 
 from functools import cache
 

@@ -1,12 +1,14 @@
 """Classical denoisers of well-kept libraries, each with one strength to tune, in gray levels."""
 
 import warnings
+from importlib import import_module
 
 import numpy as np
 import torch
 from skimage import restoration
 from torch import Tensor, nn
 
+SYMLET = "sym8"
 BLOCK = 16  # pixels: less than BM3D has for its blocks is continued by its border
 
 
@@ -16,14 +18,9 @@ def bm3d(image: np.ndarray, strength: float, noise: float) -> np.ndarray:
     Raises ImportError without the authors' package ``bm3d``, which is free for non-commercial use only. Source:
     Dabov et al., IEEE TIP 2007.
     """
-    try:
-        import bm3d as package  # brings its own binaries: only who uses it needs it
-    except ImportError as error:
-        raise ImportError("BM3D needs its authors' package, free for non-commercial use: pip install bm3d") from error
-
     rows, columns = image.shape
     room = np.pad(image, ((0, max(0, BLOCK - rows)), (0, max(0, BLOCK - columns))), mode="edge")
-    return package.bm3d(room, strength)[:rows, :columns]
+    return _package("bm3d").bm3d(room, strength)[:rows, :columns]
 
 
 def non_local_means(image: np.ndarray, strength: float, noise: float) -> np.ndarray:
@@ -47,12 +44,12 @@ def wavelets(image: np.ndarray, strength: float, noise: float) -> np.ndarray:
     """Soft thresholds for the coefficients of symlets (eight vanishing moments, at all scales with room), band
     by band (BayesShrink), for noise of the deviation ``strength``.
 
-    Source: Chang et al., IEEE TIP 2000, by scikit-image and PyWavelets.
+    Raises ImportError without PyWavelets. Source: Chang et al., IEEE TIP 2000, by scikit-image.
     """
-    scales = max(1, int(np.log2(max(2, min(image.shape) / 15))))  # a symlet is 16 pixels long
-    with warnings.catch_warnings():  # an image of less than 30 pixels has no room for one scale
+    scales = max(1, _package("pywt", "pywavelets").dwt_max_level(min(image.shape), SYMLET))
+    with warnings.catch_warnings():  # an image smaller than two symlets has no room for one scale
         warnings.simplefilter("ignore")
-        return restoration.denoise_wavelet(image, strength, "sym8", wavelet_levels=scales, rescale_sigma=False)
+        return restoration.denoise_wavelet(image, strength, SYMLET, wavelet_levels=scales, rescale_sigma=False)
 
 
 METHODS = {"bm3d": bm3d, "nlm": non_local_means, "tv": total_variation, "wavelet": wavelets}
@@ -68,3 +65,11 @@ class Classical(nn.Module):
     def forward(self, f: Tensor) -> Tensor:
         restored = [self.method(image.numpy().astype(np.float64), self.strength, self.noise) for image in f[:, 0]]
         return torch.from_numpy(np.stack(restored)).to(f).reshape(f.shape)
+
+
+def _package(module: str, name: str | None = None):
+    """A package that only one method needs, by its module and its name in the registry."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ImportError(f"this method needs a package that is not installed: pip install {name or module}") from error
