@@ -58,6 +58,7 @@ def test_splines_take_any_response_and_gradients_of_any_layout():
     torch.testing.assert_close(spline_sum(far, nodal)[0, 0, 0], torch.stack(ends), rtol=0, atol=2e-4)
     for value in (torch.nan, torch.inf):
         indexed_spline_sum(torch.full((1, 3, 2, 2), value, dtype=torch.float64), nodal.double())  # no index beyond
+    assert spline_sum(torch.full((1, 3, 2, 2), torch.nan), nodal).isnan().all()  # and none made a number
     responses, given = random(2, 3, 8, 9).requires_grad_(), random(2, 1, 9, 8).mT
     spline_sum(responses, nodal).backward(given)
     before, responses.grad = responses.grad, None
