@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from . import experiments, images, metrics, models, provenance, training, tuning, weights
+from . import experiments, images, metrics, models, perceptual, provenance, training, tuning, weights
 from .degradations import degradation, seeded
 from .diffusion import Diffusion
 
@@ -23,14 +23,16 @@ def evaluate(
     crop: int | None = 256,
     seed: int = 0,
     limit: int | None = None,
-    more: bool = True,
+    further: bool = False,
 ) -> pd.DataFrame:
     """Scores of a model (a Restorer or an Oracle) on a collection, a row for each image and metric.
 
     Each image's centred square of ``crop`` pixels (all of it for None) is degraded from ``seed``, restored, clipped to
-    0..255 and scored. Beside the metrics stand, with ``more``, what a network or an oracle chose for the image (lambda,
-    steps, share of the time), for a diffusion what its coefficient function is like (``metrics.COEFFICIENT``), and for
-    the model ``input`` the edginess of the degraded and of the clean image.
+    0..255 and scored. Beside the metrics stand what a network or an oracle chose for the image (lambda, steps, share of
+    the time), for a diffusion what its coefficient function is like (``metrics.COEFFICIENT``), and for the model
+    ``input`` the edginess of the degraded and of the clean image. Instead of these, with ``further``: what the eye may
+    see (``perceptual.MEASURES``), and for ``input`` the quality before clipping and Q of the clean image. On a
+    collection without a clean image (``images.NOISY``) Q alone.
     """
     how, rows = degradation(kind, level), []
     for image in images.load(collection)[:limit]:
@@ -44,16 +46,28 @@ def evaluate(
             restorer.reveal(clean)
             restored = restorer.restore(degraded)
             extra = restorer.chosen
-            if more and isinstance(restorer.module, Diffusion) and restorer.module.steps:
+            if not further and isinstance(restorer.module, Diffusion) and restorer.module.steps:
                 g = restorer.coefficient(degraded)
                 extra |= {name: measure(g, clean) for name, measure in metrics.COEFFICIENT.items()}
+        clipped = np.clip(restored, 0, 255)
+        values = {name: measure(clipped, clean) for name, measure in metrics.METRICS.items()}
+        if further:
+            extra = {name: measure(clipped, clean) for name, measure in perceptual.MEASURES.items()}
         if restorer.name == "input":
-            extra = {"edginess": metrics.edginess(degraded), "edginess-clean": metrics.edginess(clean)}
-        values = {name: measure(np.clip(restored, 0, 255), clean) for name, measure in metrics.METRICS.items()}
-        values |= extra if more else {}
+            extra |= _of_the_input(degraded, clean, further)
+        values |= extra
+        if collection in images.NOISY:
+            values = {name: value for name, value in values.items() if name.startswith("q")}
         given = (restorer.name, kind, level, collection, image.name, crop or 0, seed)
         rows += [(*given, metric, value) for metric, value in values.items()]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _of_the_input(degraded: np.ndarray, clean: np.ndarray, further: bool) -> dict[str, float]:
+    if not further:
+        return {"edginess": metrics.edginess(degraded), "edginess-clean": metrics.edginess(clean)}
+    unclipped = {f"{name}-unclipped": measure(degraded, clean) for name, measure in metrics.METRICS.items()}
+    return unclipped | {"q-of-clean": perceptual.q(clean)}
 
 
 def scores_path(collection: str, model: str, kind: str) -> Path:
@@ -68,7 +82,8 @@ def recipe(model: str, kind: str, collection: str | None = None) -> dict:
     for level in experiments.levels(model, kind):
         header = weights.header(experiments.Experiment(base, kind, level).weights) or {}
         made[f"{level:g}"] = header.get("sha256", "none")[:12]
-    return {"protocol": experiments.protocol(collection), "weights": made}
+    found = {"protocol": experiments.protocol(collection), "weights": made}
+    return found if collection is None else found | {"metrics": [*metrics.METRICS, *perceptual.MEASURES]}
 
 
 def record(model: str, kind: str, collection: str | None = None) -> None:
@@ -85,7 +100,7 @@ def record(model: str, kind: str, collection: str | None = None) -> None:
         else:
             restorer = models.load(model, kind, level)
         given = (protocol["collection"], protocol["crop"], protocol["seed"])
-        tables.append(evaluate(restorer, kind, level, *given, more=collection is None))
+        tables.append(evaluate(restorer, kind, level, *given, further=collection is not None))
     path = scores_path(protocol["collection"], model, kind)
     facts = {"recipe": recipe(model, kind, collection), "seconds": round(time.monotonic() - start)}
     write_scores(path, pd.concat(tables), facts)

@@ -45,6 +45,8 @@ FOLDERS = {
 
 CROPPED = {"bsds500/val-500": (256, 500)}  # side and number of random squares, from a fixed seed
 
+NOISY = ("cryoem",)  # what stands for the clean image, a mean of frames, is far from clean
+
 COLLECTIONS = [*(f"shipped/{split}" for split in SHIPPED), *FOLDERS]
 
 
