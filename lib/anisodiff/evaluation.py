@@ -79,7 +79,7 @@ def recipe(model: str, kind: str, collection: str | None = None) -> dict:
     """What determines recorded scores: the protocol, and the content of the weights behind every level."""
     base = model.replace("-oracle-lambda", "").replace("-oracle", "")  # an oracle starts from the tuned classic
     made = {}
-    for level in experiments.levels(model, kind):
+    for level in experiments.levels(model, kind, collection):
         header = weights.header(experiments.Experiment(base, kind, level).weights) or {}
         made[f"{level:g}"] = header.get("sha256", "none")[:12]
     found = {"protocol": experiments.protocol(collection), "weights": made}
@@ -92,7 +92,7 @@ def record(model: str, kind: str, collection: str | None = None) -> None:
     protocol, tables = experiments.protocol(collection), []
     provenance.used.clear()
     start = time.monotonic()
-    for level in tqdm(experiments.levels(model, kind), desc=f"{model} {kind}", unit="level"):
+    for level in tqdm(experiments.levels(model, kind, collection), desc=f"{model} {kind}", unit="level"):
         if model in tuning.ORACLES:
             restorer = tuning.ORACLES[model]
         elif experiments.Experiment(model, kind, level).settings:

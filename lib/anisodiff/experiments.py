@@ -31,7 +31,7 @@ def profile(name: str) -> dict:
 
 def protocol(collection: str | None = None) -> dict:
     """How scores come about: the study's protocol, or that of a further collection, whose images are taken whole."""
-    first = study()["protocol"]
+    first = {key: value for key, value in study()["protocol"].items() if key != "further"}
     return first if collection is None else first | {"collection": collection, "crop": None}
 
 
@@ -148,10 +148,12 @@ class Experiment:
         return replace(self, profile=name)
 
 
-def levels(model: str, kind: str) -> list[float]:
-    """The levels of a degradation that ``study.yml`` gives a model; empty where it has none."""
+def levels(model: str, kind: str, collection: str | None = None) -> list[float]:
+    """The levels of a degradation that ``study.yml`` gives a model, on a further collection those of ``further`` alone;
+    empty where it has none."""
     asked = entry(model)["grid"].get(kind, [])
-    return list(DEGRADATIONS[kind].levels) if asked == "all" else list(asked)
+    given = list(DEGRADATIONS[kind].levels) if asked == "all" else list(asked)
+    return given if collection is None else [level for level in given if level in study()["protocol"]["further"]]
 
 
 def scored() -> list[tuple[str, str]]:
