@@ -649,7 +649,7 @@ def test_a_flat_crop_is_no_reason_to_fail(name):
     module = torch.nn.Conv2d(1, 1, 1)
     torch.nn.init.ones_(module.weight)
     torch.nn.init.zeros_(module.bias)
-    training._loss(module, (clean, flat, level), name).backward()
+    training.loss_of(module, (clean, flat, level), name).backward()
     assert torch.isfinite(module.weight.grad).all()
     assert training._score(module, (clean, flat, level)) == pytest.approx((48.13 + 78.13) / 2, abs=0.01)
 

@@ -83,7 +83,13 @@ def _evaluate(asked) -> int:
 
     restorer = tuning.ORACLES.get(asked.model) or _load(asked)
     rows = evaluation.evaluate(
-        restorer, asked.degradation, asked.level, asked.collection, crop=asked.crop or None, seed=asked.seed
+        restorer,
+        asked.degradation,
+        asked.level,
+        asked.collection,
+        crop=asked.crop or None,
+        seed=asked.seed,
+        further=asked.perceptual,
     )
     if asked.csv:
         provenance.write_atomically(asked.csv, rows.to_csv(index=False, lineterminator="\n").encode())
@@ -181,6 +187,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--collection", default="shipped/test", help="images to score on (default: %(default)s)")
     evaluate.add_argument(
         "--crop", type=int, default=256, help="side of the centred crop; 0: whole images (default: 256)"
+    )
+    evaluate.add_argument(
+        "--perceptual", action="store_true", help="LPIPS and Q beside PSNR and SSIM, instead of what the model chose"
     )
     evaluate.add_argument("--csv", type=Path, help="write the score of each image here")
 

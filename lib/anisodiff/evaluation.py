@@ -35,6 +35,7 @@ def evaluate(
     collection without a clean image (``images.NOISY``) Q alone.
     """
     how, rows = degradation(kind, level), []
+    further = further or collection in images.NOISY
     for image in images.load(collection)[:limit]:
         clean = np.array(images.centre_crop(image.pixels, crop) if crop else image.pixels, order="C")
         degraded = how(clean, seeded(seed, collection, image.name, how))

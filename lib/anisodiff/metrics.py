@@ -88,4 +88,5 @@ def expected_edginess(clean: np.ndarray, kind: str, level: float) -> float:
 
 
 METRICS = {"psnr": psnr, "ssim": ssim}
+BETTER = {"psnr": 1, "ssim": 1, "lpips": -1}  # the sign of an improvement
 COEFFICIENT = {"g-intensity": g_intensity, "g-borders": g_borders, "g-spread": g_spread}

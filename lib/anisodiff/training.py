@@ -97,7 +97,7 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
     for step in range(done["step"], settings["steps"]):
         generator = np.random.default_rng([seed, 2, step])
         batch = _batch(experiment, collection, settings["batch"], generator)
-        loss = _loss(module.train(), batch, settings.get("loss", "mse"), rival)
+        loss = loss_of(module.train(), batch, settings.get("loss", "mse"), rival)
         if not torch.isfinite(loss):
             raise TrainingFailed(
                 f"{experiment.name}: the loss is {loss.item()} at step {step}; "
@@ -187,8 +187,11 @@ def _restored(module: nn.Module, clean: torch.Tensor, degraded: torch.Tensor, le
     return module(degraded)
 
 
-def _loss(module: nn.Module, batch: tuple[torch.Tensor, ...], name: str, rival=None) -> torch.Tensor:
-    """``mse``: the mean squared error; ``psnr``: minus the mean PSNR, which weighs all levels alike; else its own."""
+def loss_of(module: nn.Module, batch: tuple[torch.Tensor, ...], name: str, rival=None) -> torch.Tensor:
+    """The loss of clean crops, degraded ones and their levels, by its name.
+
+    ``mse``: the mean squared error; ``psnr``: minus the mean PSNR, which weighs all levels alike; else its own.
+    """
     clean, degraded, _ = batch
     if rival is not None:
         return module.loss_against(rival, degraded, clean)
