@@ -140,6 +140,7 @@ if PROFILE == "paper":
             expand("_build/paper/borders/{kind}", kind=["blur", "gaussian", "inpainting", "poisson", "salt-pepper"]),
             "_build/paper/human-boundaries",
             "_build/paper/protocol-card",
+            "_build/paper/costs",
         message:
             "weights and scores are current"
 
@@ -176,6 +177,18 @@ if PROFILE == "paper":
             "{PYTHON} -c 'import sys; from anisodiff import evaluation;"
             ' given = ("{wildcards.model}", "{wildcards.kind}", *sys.argv[1:]);'
             " evaluation.is_recorded(*given) or evaluation.record(*given)' {params.collection}"
+
+    rule costs:
+        input:
+            expand("_build/paper/scores/{score}", score=SCORES),  # last, when the machine is quiet
+        output:
+            touch("_build/paper/costs"),
+        params:
+            experiments=sorted(made.digest for made in EXPERIMENTS.values()),
+        message:
+            "what the models cost"
+        shell:
+            "{PYTHON} -m anisodiff.costs"
 
     rule protocol_card:
         input:

@@ -665,9 +665,9 @@ def test_plain_descent_steps_down_the_clipped_gradient(elsewhere, monkeypatch):
         lengths.append(float(self.param_groups[0]["lr"] * moved.norm()))
         return descend(self)
 
-    descend, loss = torch.optim.SGD.step, training._loss
+    descend, loss = torch.optim.SGD.step, training.loss_of
     monkeypatch.setattr(torch.optim.SGD, "step", step)
-    monkeypatch.setattr(training, "_loss", lambda module, *of: before.append(parameters(module)) or loss(module, *of))
+    monkeypatch.setattr(training, "loss_of", lambda module, *of: before.append(parameters(module)) or loss(module, *of))
     training.fit(Experiment("foe-s-sgd", "gaussian", 25, "smoke"))
     assert len(lengths) == 8 and max(lengths) <= 0.3 + 1e-6, "as far as rate and clip let it"
     moved = [float((after - at).norm()) for at, after in itertools.pairwise(before)]
@@ -682,8 +682,8 @@ def test_a_model_that_falls_far_below_its_best_goes_back_there(after, falls, els
         return torch.cat([p.detach().flatten() for p in module.parameters()])
 
     monkeypatch.setattr(training, "_score", lambda module, _: scored.append(parameters(module)) or next(scores))
-    loss = training._loss
-    monkeypatch.setattr(training, "_loss", lambda module, *of: stepped.append(parameters(module)) or loss(module, *of))
+    loss = training.loss_of
+    monkeypatch.setattr(training, "loss_of", lambda module, *of: stepped.append(parameters(module)) or loss(module, *of))
     training.fit(SMOKE)
     assert torch.equal(stepped[4], scored[0 if falls else 1])  # the first step after the score
     assert not torch.equal(scored[0], scored[1])

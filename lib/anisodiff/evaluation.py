@@ -81,7 +81,7 @@ def recipe(model: str, kind: str, collection: str | None = None) -> dict:
     base = model.replace("-oracle-lambda", "").replace("-oracle", "")  # an oracle starts from the tuned classic
     made = {}
     for level in experiments.levels(model, kind, collection):
-        header = weights.header(experiments.Experiment(base, kind, level).weights) or {}
+        header = weights.known(experiments.Experiment(base, kind, level).weights) or {}
         made[f"{level:g}"] = header.get("sha256", "none")[:12]
     found = {"protocol": experiments.protocol(collection), "weights": made}
     return found if collection is None else found | {"metrics": [*metrics.METRICS, *perceptual.MEASURES]}

@@ -9,12 +9,18 @@ from safetensors.torch import load, save
 
 from . import provenance
 
+SHIPPED = 500_000  # bytes; of larger weights the repository holds the header alone, as JSON beside
+
 
 def write(path: Path, module: torch.nn.Module, header: dict) -> None:
     """Write a module's state in half precision (statistics stay single) and the header, a dictionary of JSON values."""
     tensors = {name: tensor.contiguous() for name, tensor in stored(module).items()}
     metadata = {"header": json.dumps(header | {"sha256": _digest(tensors)}, sort_keys=True)}
-    provenance.write_atomically(path, save(tensors, metadata))
+    content = save(tensors, metadata)
+    provenance.write_atomically(path, content)
+    if len(content) > SHIPPED:
+        header = json.loads(metadata["header"])
+        provenance.write_atomically(path.with_suffix(".json"), (json.dumps(header, sort_keys=True) + "\n").encode())
 
 
 def stored(module: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -44,6 +50,14 @@ def header(path: Path) -> dict | None:
     try:
         return _header(path.read_bytes())
     except (OSError, ValueError, KeyError):
+        return None
+
+
+def known(path: Path) -> dict | None:
+    """The header of weights, or that beside them where they are too large to be shipped; None without either."""
+    try:
+        return header(path) or json.loads(path.with_suffix(".json").read_text())
+    except (OSError, ValueError):
         return None
 
 

@@ -12,7 +12,8 @@ def sortable(heads: Sequence[str], rows: Sequence[Sequence], caption: str = "", 
     head = "".join(f"<th{' data-choose' * (name in choose)}>{html.escape(name)}</th>" for name in heads)
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     caption = f"<caption>{html.escape(caption)}</caption>" if caption else ""
-    return f'<table class="sortable">{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    table = f'<table class="table sortable">{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="pst-scrollable-table-container">{table}</div>'
 
 
 class Html(str):
