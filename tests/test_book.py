@@ -1,18 +1,21 @@
 """No typed numbers in prose, complete published tables, and roles that resolve or fail clearly."""
 
+import json
 import re
 import sys
+from types import SimpleNamespace
 
 import nbformat
 import pandas as pd
 import pytest
 import yaml
 
-from anisodiff import claims, provenance
+from anisodiff import claims, ledger, provenance
 
 ROOT = provenance.ROOT
 sys.path.insert(0, str(ROOT / "book/_ext"))
 import bound_numbers  # noqa: E402
+import ledger_table  # noqa: E402
 
 # The lint ------------------------------------------------------------------------------------------------------------
 
@@ -198,3 +201,53 @@ def test_every_number_of_the_book_is_there():
     for path, text in prose():
         for role, key in re.findall(r"(?<!`)\{(measured|published)\}`([^`]+)`", re.sub(r"(?ms)^```.*?^```", "", text)):
             assert getattr(bound_numbers, role)(" ".join(key.split()))[0], f"{path.name}: {key}"
+
+
+# The ledger ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def directive(tmp_path, monkeypatch):
+    """The directive on a page of a book whose one executed notebook gave a verdict on each claim; two numbers."""
+    outputs = [{"metadata": {"verdicts": {name: {"verdict": "undecided", "interval": [-0.5, -1.0, 0.25]}}}}
+               for name in claims.findings()]  # fmt: skip
+    (tmp_path / "page.ipynb").write_text(json.dumps({"cells": [{"outputs": outputs}, {"cell_type": "markdown"}]}))
+    numbers = [
+        ledger.Entry("paper-table-1", "KA", "25", "psnr", 26.7, (("tv", (26.5, 26.4, 26.6)),), "reproduced", "", "cmd"),
+        ledger.Entry("paper-table-3", "CNCL", "flops", "count", 76.81e9, (), "not tested", "a < b", ""),
+    ]
+    monkeypatch.setattr(ledger, "entries", lambda: numbers)
+    env = SimpleNamespace(
+        external_site_map={"page": None},
+        doc2path=lambda name: tmp_path / f"{name}.ipynb",
+        note_dependency=lambda name: None,
+        docname="book/claims",
+        app=SimpleNamespace(builder=SimpleNamespace(get_relative_uri=lambda here, there: f"../{there}.html")),
+    )
+    made = object.__new__(ledger_table.Ledger)
+    made.state = SimpleNamespace(document=SimpleNamespace(settings=SimpleNamespace(env=env)))
+    return made
+
+
+def test_the_ledger_lists_every_claim_with_its_verdict(directive):
+    near, count, table = (node.astext() for node in directive.run())
+    assert "within 0.3 dB of PSNR, 0.02 of SSIM or 0.05 of LPIPS, or within 5%" in near
+    total = len(claims.findings())
+    assert count == f"{total + 2} claims: {total} undecided, 1 reproduced, 1 not tested."
+    rows = re.findall("<tr>.*?</tr>", table)[1:]
+    assert len(rows) == total + 2
+    texts = [re.sub("<[^>]+>", " ", row) for row in rows]
+    assert "KA, σ = 25: PSNR, dB" in texts[0] and "26.70" in texts[0] and "26.50" in texts[0]
+    assert '<a href="../notebooks/cncl_comparison.html">' in rows[0] and "cmd" in texts[0]
+    assert "76.8 G" in texts[1] and "a &lt; b" in texts[1]
+    assert "−0.50" in texts[2] and "−1.00 to 0.25" in texts[2]
+
+
+def test_a_claim_without_a_verdict_is_a_warning(directive, monkeypatch, tmp_path):
+    (tmp_path / "page.ipynb").write_text(json.dumps({"cells": []}))
+    warned = []
+    monkeypatch.setattr(ledger_table.logger, "warning", lambda text, *rest, **_: warned.append(text % rest))
+    monkeypatch.setattr(ledger_table.Ledger, "get_location", lambda self: "")
+    directive.run()
+    assert len(warned) == len(claims.findings())
+    assert "claim edginess-grows-gaussian: its page edginess gave no verdict" in warned

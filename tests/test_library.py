@@ -683,7 +683,9 @@ def test_a_model_that_falls_far_below_its_best_goes_back_there(after, falls, els
 
     monkeypatch.setattr(training, "_score", lambda module, _: scored.append(parameters(module)) or next(scores))
     loss = training.loss_of
-    monkeypatch.setattr(training, "loss_of", lambda module, *of: stepped.append(parameters(module)) or loss(module, *of))
+    monkeypatch.setattr(
+        training, "loss_of", lambda module, *of: stepped.append(parameters(module)) or loss(module, *of)
+    )
     training.fit(SMOKE)
     assert torch.equal(stepped[4], scored[0 if falls else 1])  # the first step after the score
     assert not torch.equal(scored[0], scored[1])

@@ -50,7 +50,7 @@ class Ledger(SphinxDirective):
         what = NAMES.get(entry.metric, entry.column if entry.metric == "count" else entry.metric)
         at = "" if entry.metric == "count" else f", {_at(entry.column)}"
         more = [command(entry.command)] if entry.command else []
-        others = [f"{model}: {_printed(entry, interval)}" for model, interval in entry.ours[1:]]
+        others = [f"{model}: {_printed(entry, interval[:1] * 3)}" for model, interval in entry.ours[1:]]
         why = [html.escape(text) for text in (entry.why, "; ".join(others)) if text]
         measured = (entry.ours[0][1][0], _printed(entry, entry.ours[0][1])) if entry.ours else ""
         link = [self._link(NUMBERS_PAGE)] if entry.ours else []
@@ -78,7 +78,7 @@ class Ledger(SphinxDirective):
                 _claim(known["says"], known["number"], more),
                 known["source"].split(" (")[0],
                 bound.replace("-", "−"),
-                (found["interval"][0], f"{mean} ({low} to {high})"),
+                (found["interval"][0], Html(f"{mean}<small>{low} to {high}</small>")),
                 found["verdict"],
             )
 
@@ -99,8 +99,8 @@ class Ledger(SphinxDirective):
 
 
 def _claim(says: str, detail: str, more: list[str]) -> Html:
-    lines = "".join(f"<p>{line}</p>" for line in more)
-    return Html(f"{html.escape(says)}<details><summary>{html.escape(detail)}</summary>{lines}</details>")
+    lines = "".join(f"<p>{line}</p>" for line in (html.escape(detail), *more))
+    return Html(f"{html.escape(says)}<details><summary>how</summary>{lines}</details>")
 
 
 def _at(column: str) -> str:
@@ -114,8 +114,8 @@ def _printed(entry: ledger.Entry, interval: ledger.Interval) -> str:
         scale, letter = next((scale, letter) for scale, letter in SCALES if mean >= scale)
         return f"{mean / scale:.3g} {letter}"
     digits = DIGITS.get(entry.metric, 2 if mean % 1 else 0)
-    spread = f" ({number(low, digits)} to {number(high, digits)})" if high > low else ""
-    return number(mean, digits) + spread
+    spread = f"<small>{number(low, digits)} to {number(high, digits)}</small>" if high > low else ""
+    return Html(number(mean, digits) + spread)
 
 
 def setup(app):
