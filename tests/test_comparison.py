@@ -1,6 +1,7 @@
 """Models beside each other and beside what was published: Q, costs, the ledger, tables to sort."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -107,9 +108,19 @@ def test_operations_do_not_take_the_compiled_way():
 def test_what_has_no_weights_is_measured_untrained(monkeypatch):
     monkeypatch.setitem(models.MODELS, "cncl", models.Entry("a small one", models.CNCL, {"filters": 2, "scales": 2}))
     monkeypatch.setattr(costs, "seconds", lambda restorer: 1.5)
+    monkeypatch.setattr(costs.experiments.Experiment, "weights", Path("nowhere"))
     name, level, parameters, operations, seconds, training, step = costs.measure("cncl", 25.0)
-    assert (name, level, seconds, training) == ("cncl", 25.0, 1.5, None)
-    assert parameters == sum(p.numel() for p in models.CNCL(2, 2).parameters()) and operations > 0 and step > 0
+    assert (name, level, seconds) == ("cncl", 25.0, 1.5)
+    assert parameters == sum(p.numel() for p in models.CNCL(2, 2).parameters()) and operations > 0
+    assert training == experiments.entry("cncl")["train"]["steps"] * step > 0
+
+
+def test_a_training_takes_its_steps_and_a_tuning_what_it_took(monkeypatch):
+    monkeypatch.setattr(costs, "seconds", lambda restorer: 1.5)
+    *_, training, step = costs.measure("foe-s", 25.0)
+    assert training == 2000 * step and step > 0
+    *_, tuning, step = costs.measure("perona-malik", 25.0)
+    assert tuning == models.load("perona-malik").header["seconds"] and step is None
 
 
 # The ledger

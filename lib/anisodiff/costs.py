@@ -40,37 +40,37 @@ def seconds(restorer: models.Restorer, rounds: int = 5) -> float:
 
 
 def measure(name: str, level: float) -> tuple:
-    """A row of the table: COLUMNS, times in seconds; the training's and that of one of its steps where there is one.
-
-    A model without weights is built untrained, and one step of its training measured.
-    """
-    experiment = experiments.Experiment(name, "gaussian", level)
+    """A row of the table: COLUMNS, times in seconds. A training takes its steps times the time of one, measured now,
+    for the weights may have been made on a busy machine; a tuning what it took. Without weights a model is built
+    untrained."""
+    experiment, entry = experiments.Experiment(name, "gaussian", level), models.entry(name)
     if experiment.settings and not experiment.weights.is_file():
-        entry = models.entry(name)
-        module = entry.build(**entry.arguments(level))
-        took, one = None, step(experiment, module)
-        restorer = models.Restorer(name, module.eval(), {})
+        restorer = models.Restorer(name, entry.build(**entry.arguments(level)).eval(), {})
     else:
         restorer = models.load(name, "gaussian", level)
-        took = restorer.header.get("seconds")
-        one = took / experiment.settings["train"]["steps"] if "train" in experiment.settings else None
-    return name, level, restorer.parameters, operations(restorer.module), seconds(restorer), took, one
+    restoring, counted = seconds(restorer), operations(restorer.module)
+    one, took = None, restorer.header.get("seconds")
+    if "train" in experiment.settings:
+        one = step(experiment, restorer.module)
+        took = one * experiment.settings["train"]["steps"]
+    return name, level, restorer.parameters, counted, restoring, took, one
 
 
-def step(experiment: experiments.Experiment, module: nn.Module) -> float:
-    """Seconds of a training's second step, without drawing its batch."""
+def step(experiment: experiments.Experiment, module: nn.Module, rounds: int = 3) -> float:
+    """The median time of a training's step, without drawing its batch; the first is left out."""
     settings, rival = experiment.settings["train"], module.rival() if hasattr(module, "rival") else None
     learning = nn.ModuleList([module] if rival is None else [module, rival]).to(memory_format=torch.channels_last)
-    optimiser = torch.optim.Adam(learning.parameters(), settings["rate"])
+    optimiser = torch.optim.Adam(learning.requires_grad_(True).parameters(), settings["rate"])
     clean = 255 * torch.rand(settings["batch"], 1, settings["crop"], settings["crop"])
-    degraded = clean + 25 * torch.randn_like(clean)
-    for _ in range(2):
+    batch, took = (clean, clean + 25 * torch.randn_like(clean), None), []
+    for _ in range(rounds + 1):
         start = time.perf_counter()
-        loss = training.loss_of(module.train(), (clean, degraded, None), settings.get("loss", "mse"), rival)
+        loss = training.loss_of(module.train(), batch, settings.get("loss", "mse"), rival)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    return time.perf_counter() - start
+        took.append(time.perf_counter() - start)
+    return float(np.median(took[1:]))
 
 
 def record() -> None:
