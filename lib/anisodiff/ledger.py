@@ -84,7 +84,7 @@ def _unit(table: dict) -> float:
 def _why(table: dict, row: str, column, metric: str) -> str:
     """The explanation with the longest key that fits."""
     found = table.get("why", {})
-    keys = (f"{row} {column} {metric}", f"{row} {column}", str(row), str(column))
+    keys = (f"{row} {column} {metric}", f"{row} {column}", str(column), str(row))
     return next((found[key] for key in keys if key in found), table.get("untested", ""))
 
 
