@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 import anisodiff
-from anisodiff import experiments, files, metrics, models, provenance
+from anisodiff import experiments, files, metrics, models, perceptual, provenance
 from anisodiff.cli import main
 
 RANDOM = np.random.default_rng(0)
@@ -395,3 +395,11 @@ def test_a_photograph_of_twelve_megapixels_takes_less_than_two_gigabytes(tmp_pat
     done, peak = json.loads(command("restore", tmp_path / "in.jpg", tmp_path / "out.jpg", code=code).stdout)
     assert done == 0 and opened(tmp_path / "out.jpg").shape == (3000, 4000, 3)
     assert peak < 2e9
+
+
+def test_evaluate_tells_what_the_eye_may_see(monkeypatch, capsys):
+    monkeypatch.setitem(perceptual.MEASURES, "lpips", lambda restored, clean: 0.125)
+    assert run("evaluate", "tv", "--collection", "shipped/val", "--crop", "64", "--perceptual") == 0
+    lines = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines() if line}
+    assert lines["lpips"] == ["0.1250"] * 3
+    assert float(lines["q"][0]) > 0 and "psnr" in lines
