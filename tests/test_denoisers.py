@@ -141,3 +141,13 @@ def test_lpips_of_the_inputs_is_the_published_one(level, published):
         clean = images.centre_crop(one.pixels, 256)
         values.append(perceptual.lpips(np.clip(noisy(clean, level), 0, 255), clean))
     assert np.mean(values) == pytest.approx(published, abs=0.03)
+
+
+SIZES = {"30k": 30e3, "200k": 200e3, "1m": 1e6}
+
+
+@pytest.mark.parametrize("name", [name for name in experiments.names() if name.endswith(tuple(SIZES))])
+def test_a_name_with_a_size_keeps_it(name):
+    entry = models.entry(name)
+    parameters = sum(parameter.numel() for parameter in entry.build(**entry.arguments(25)).parameters())
+    assert parameters == pytest.approx(SIZES[name.rsplit("-", 1)[1]], rel=0.1)

@@ -31,22 +31,21 @@ class Ledger(SphinxDirective):
     def run(self):
         self.env.note_dependency(str(claims.PUBLISHED))
         self.env.note_dependency(str(claims.CLAIMS))
-        rows = [*map(self._number, ledger.entries()), *self._findings()]
+        tables = claims.tables()
+        rows = [*(self._number(entry, tables[entry.table]) for entry in ledger.entries()), *self._findings()]
         count = Counter(row[-1] for row in rows)
         rows = [(*row[:-1], verdict(row[-1])) for row in rows]
         said = ", ".join(f"{count[reached]} {reached}" for reached in sorted(count, key=count.get, reverse=True))
-        near = ledger.NEAR
+        psnr, ssim, lpips = (f"{ledger.NEAR[metric]:g}" for metric in ("psnr", "ssim", "lpips"))
         near = (
-            f"A number is reproduced where ours is within {near['psnr']:g} dB of PSNR, {near['ssim']:g} of SSIM or "
-            f"{near['lpips']:g} of LPIPS, or within {ledger.NEAR_RELATIVE:.0%} of any other, and exceeded where "
-            "ours is better than that."
+            f"A number is reproduced where ours is within {psnr} dB of PSNR, {ssim} of SSIM or {lpips} of LPIPS, or "
+            f"within {ledger.NEAR_RELATIVE:.0%} of any other, and exceeded where ours is better than that."
         )
         table = sortable(HEADS, rows, choose=("Where", "Verdict"))
         said = f"{len(rows)} claims: {said}."
         return [*(nodes.paragraph("", text) for text in (near, said)), nodes.raw("", table, format="html")]
 
-    def _number(self, entry: ledger.Entry) -> tuple:
-        table = claims.tables()[entry.table]
+    def _number(self, entry: ledger.Entry, table: dict) -> tuple:
         what = NAMES.get(entry.metric, entry.column if entry.metric == "count" else entry.metric)
         at = "" if entry.metric == "count" else f", {_at(entry.column)}"
         more = [command(entry.command)] if entry.command else []

@@ -28,17 +28,10 @@ def scores(model: str, metric: str, level: float, collection: str) -> pd.Series:
 def differences(models: list[str], metric: str, level: float, collection: str) -> pd.DataFrame:
     """For each ordered pair of models, first - second: mean, low and high of the paired differences.
 
-    Indexed by (first, second); an interval of 95 % by bootstrap over the images, one drawing for all pairs.
+    Indexed by (first, second); an interval of 95 % by bootstrap over the images.
     """
-    values = np.stack([scores(model, metric, level, collection).sort_index() for model in models])
-    count = values.shape[1]
-    drawn = np.random.default_rng(0).integers(count, size=(2000, count))
-    means = np.stack([row[drawn].mean(1) for row in values])
-    rows = {}
-    for first, one in enumerate(models):
-        for second, other in enumerate(models):
-            low, high = np.percentile(means[first] - means[second], (2.5, 97.5))
-            rows[one, other] = values[first].mean() - values[second].mean(), low, high
+    values = {model: scores(model, metric, level, collection) for model in models}
+    rows = {(a, b): evaluation.mean_interval(values[a] - values[b]) for a in models for b in models}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "low", "high"])
 
 

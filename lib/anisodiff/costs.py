@@ -79,7 +79,7 @@ def record() -> None:
     torch.set_num_threads(1)
     numba.set_num_threads(1)
     provenance.used.clear()
-    start, levels = time.monotonic(), experiments.study()["protocol"]["further"]
+    start, levels = time.monotonic(), experiments.study()["further"]
     named = dict.fromkeys(name for name, *_ in experiments.further())
     rows = [measure(name, level) for name in named for level in experiments.levels(name, "gaussian", "bsd68")]
     rows += [

@@ -31,7 +31,7 @@ def profile(name: str) -> dict:
 
 def protocol(collection: str | None = None) -> dict:
     """How scores come about: the study's protocol, or that of a further collection, whose images are taken whole."""
-    first = {key: value for key, value in study()["protocol"].items() if key != "further"}
+    first = study()["protocol"]
     return first if collection is None else first | {"collection": collection, "crop": None}
 
 
@@ -153,7 +153,7 @@ def levels(model: str, kind: str, collection: str | None = None) -> list[float]:
     empty where it has none."""
     asked = entry(model)["grid"].get(kind, [])
     given = list(DEGRADATIONS[kind].levels) if asked == "all" else list(asked)
-    return given if collection is None else [level for level in given if level in study()["protocol"]["further"]]
+    return given if collection is None else [level for level in given if level in study()["further"]]
 
 
 def scored() -> list[tuple[str, str]]:

@@ -66,8 +66,7 @@ def _measured(table: dict, row: str, column, metric: str, model: str, unit: floa
         return (float(costs.read().loc[model, level][names.get(column, column)]),) * 3
     scores = evaluation.read_scores(collection, model, "gaussian")
     values = scores[(scores.level == level) & (scores.metric == names.get(metric, metric))].value
-    mean, low, high = evaluation.mean_interval(unit * values)
-    return mean, low, high
+    return evaluation.mean_interval(unit * values)
 
 
 def _unit(table: dict) -> float:
@@ -82,7 +81,7 @@ def _unit(table: dict) -> float:
 
 
 def _why(table: dict, row: str, column, metric: str) -> str:
-    """The explanation with the longest key that fits."""
+    """The explanation of the number, else of its cell, its column, its row."""
     found = table.get("why", {})
     keys = (f"{row} {column} {metric}", f"{row} {column}", str(column), str(row))
     return next((found[key] for key in keys if key in found), table.get("untested", ""))

@@ -180,14 +180,18 @@ MODELS = {
     "tv": Entry("total variation, its strength tuned", Classical, {"method": "tv"}),
     "wavelet": Entry("soft thresholds of wavelets, their strength tuned", Classical, {"method": "wavelet"}),
     "cncl": Entry("content and noise by two networks, as published", CNCL),
-    "cncl-30k": Entry("the same with 30,683 parameters", CNCL, {"filters": 7, "scales": 3}),
-    "cncl-200k": Entry("the same with 214,843 parameters", CNCL, {"filters": 9, "scales": 4}),
-    "cncl-1m": Entry("the same with 1,073,985 parameters", CNCL, {"filters": 10, "scales": 5}),
-    "residual-unet-30k": Entry("the noise by a U-Net of 31,191 parameters", ResidualUNet, {"filters": 10, "scales": 3}),
-    "residual-unet-200k": Entry("the same with 190,645 parameters", ResidualUNet, {"filters": 12, "scales": 4}),
-    "residual-unet-1m": Entry("the same with 1,051,163 parameters", ResidualUNet, {"filters": 14, "scales": 5}),
-    "dncnn-30k": Entry("the noise by a stack of convolutions, 31,993 parameters", DnCNN, {"depth": 8, "filters": 24}),
-    "dncnn-200k": Entry("the same with 209,713 parameters", DnCNN, {"depth": 12, "filters": 48}),
+    "cncl-30k": Entry("the same with some 30 thousand parameters", CNCL, {"filters": 7, "scales": 3}),
+    "cncl-200k": Entry("the same with some 200 thousand parameters", CNCL, {"filters": 9, "scales": 4}),
+    "cncl-1m": Entry("the same with some million parameters", CNCL, {"filters": 10, "scales": 5}),
+    "residual-unet-30k": Entry(
+        "the noise by a U-Net of some 30 thousand parameters", ResidualUNet, {"filters": 10, "scales": 3}
+    ),
+    "residual-unet-200k": Entry(
+        "the same with some 200 thousand parameters", ResidualUNet, {"filters": 12, "scales": 4}
+    ),
+    "residual-unet-1m": Entry("the same with some million parameters", ResidualUNet, {"filters": 14, "scales": 5}),
+    "dncnn-30k": Entry("the noise by a stack of convolutions, some 30 thousand", DnCNN, {"depth": 8, "filters": 24}),
+    "dncnn-200k": Entry("the same with some 200 thousand parameters", DnCNN, {"depth": 12, "filters": 48}),
     "border-classifier": Entry("each pixel's probability of a border", BorderClassifier, {"threshold": 30}),
     "border-classifier-universal": Entry("the same for any degradation", BorderClassifier, {"threshold": 30}),
 } | {

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .. import claims, provenance
+from . import tables
 from .parameters import Parameter, ParameterError, assigned, declared, unknown
 
 __all__ = ["Page", "ParameterError", "start"]
@@ -69,7 +70,7 @@ class Page:
             raise ValueError(f"number {name!r} of page {self.name!r} is {value}")
         shown = {"name": f"{self.name}_{name}", "mime_prefix": HIDDEN}
         display(
-            {f"{HIDDEN}text/plain": repr(f"{value:z.{digits}f}".replace("-", "−"))},
+            {f"{HIDDEN}text/plain": repr(tables.number(value, digits))},
             metadata={"scrapbook": shown, "number": {"name": name, "value": value, "digits": digits}},
             raw=True,
         )
@@ -112,12 +113,12 @@ def _verdict_table(verdicts: Iterable[tuple]) -> str:
     """Claims as rows of an HTML table: what is said, the number with its interval, the verdict."""
     rows = ""
     for known, reached, interval, digits in verdicts:
-        mean, low, high = (f"{value:z.{digits}f}".replace("-", "−") for value in interval)
+        mean, low, high = (tables.number(value, digits) for value in interval)
         bound = (f"above {known['above']:g}" if "above" in known else f"below {known['below']:g}").replace("-", "−")
         cells = (
             f'{html.escape(known["says"])} <span class="source">{html.escape(known["source"])}</span>',
             f"{html.escape(known['number'])}: <b>{mean}</b> ({low} to {high}); claimed: {bound}",
-            f'<span class="verdict {reached.replace(" ", "-")}">{reached}</span>',
+            tables.verdict(reached),
         )
         rows += "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
     head = "<tr><th>The source says</th><th>Measured (95 % interval)</th><th>Verdict</th></tr>"
