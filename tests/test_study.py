@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from anisodiff import claims, costs, evaluation, experiments, images, ledger, models, provenance, weights
-from anisodiff.degradations import DEGRADATIONS
+from anisodiff import claims, costs, evaluation, experiments, images, ledger, models, perceptual, provenance, weights
+from anisodiff.degradations import DEGRADATIONS, degradation, seeded
 
 COLLECTION = experiments.study()["protocol"]["collection"]
 GRID, SCORES = experiments.grid("paper"), experiments.scored()
@@ -244,3 +244,19 @@ def test_scores_come_out_again(model):
     before = table[table.level == 25].set_index("image").value
     now = again[again.metric == "psnr"].set_index("image").value
     assert np.abs(now - before[now.index]).max() < 0.02
+
+
+@pytest.mark.skipif(not images.available("bsds500/val-500"), reason="needs the validation images of BSDS500")
+@pytest.mark.parametrize("level", [15, 25])
+def test_stopped_two_or_three_steps_earlier_the_learned_lambda_has_the_published_q(level, paper):
+    """What the ledger gives as the reason."""
+    entry = next(one for one in paper if (one.table, one.row, one.column) == ("paper-table-2", "KA", str(level)))
+    restorer, how = models.load("learned-lambda", "gaussian", level), degradation("gaussian", level)
+    steps, found = restorer.module.steps, {0: [], 2: [], 3: []}
+    for image in images.load("bsds500/val-500")[:40]:
+        degraded = how(image.pixels, seeded(0, "bsds500/val-500", image.name, how))
+        for fewer, values in found.items():
+            restorer.module.steps = steps - fewer
+            values.append(perceptual.shown(np.clip(restorer.restore(degraded), 0, 255), image.pixels))
+    two, three = (entry.ours[0][1][0] * np.mean(found[fewer]) / np.mean(found[0]) for fewer in (2, 3))
+    assert three < entry.published * 1.03 and entry.published * 0.97 < two
