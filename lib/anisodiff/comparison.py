@@ -31,8 +31,8 @@ def differences(models: list[str], metric: str, level: float, collection: str) -
     Indexed by (first, second); an interval of 95 % by bootstrap over the images.
     """
     values = {model: scores(model, metric, level, collection) for model in models}
-    rows = {(a, b): evaluation.mean_interval(values[a] - values[b]) for a in models for b in models}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "low", "high"])
+    rows = [evaluation.mean_interval(values[a] - values[b]) for a in models for b in models]
+    return pd.DataFrame(rows, pd.MultiIndex.from_product([models, models]), ["mean", "low", "high"])
 
 
 def front(cost, quality) -> np.ndarray:
