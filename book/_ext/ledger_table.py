@@ -17,7 +17,7 @@ from sphinx.util.docutils import SphinxDirective
 from anisodiff import claims, ledger
 from anisodiff.pages.tables import Html, command, number, sortable, verdict
 
-HEADS = ("Claim", "Where", "Published", "Measured", "Verdict")
+HEADS = ("Claim", "Published", "Measured", "Verdict", "Where")  # a telephone shows the first four
 NAMES = {"psnr": "PSNR, dB", "ssim": "SSIM", "lpips": "LPIPS", "q": "Q"}
 DIGITS = {"psnr": 2, "ssim": 3, "lpips": 3, "q": 1, "seconds": 3}
 NUMBERS_PAGE = "notebooks/cncl_comparison"
@@ -33,15 +33,15 @@ class Ledger(SphinxDirective):
         self.env.note_dependency(str(claims.CLAIMS))
         tables = claims.tables()
         rows = [*(self._number(entry, tables[entry.table]) for entry in ledger.entries()), *self._findings()]
-        count = Counter(row[-1] for row in rows)
-        rows = [(*row[:-1], verdict(row[-1])) for row in rows]
+        count = Counter(reached for *_, reached, _ in rows)
+        rows = [(*row, verdict(reached), where) for *row, reached, where in rows]
         said = ", ".join(f"{count[reached]} {reached}" for reached in sorted(count, key=count.get, reverse=True))
         psnr, ssim, lpips = (f"{ledger.NEAR[metric]:g}" for metric in ("psnr", "ssim", "lpips"))
         near = (
             f"A number is reproduced where ours is within {psnr} dB of PSNR, {ssim} of SSIM or {lpips} of LPIPS, or "
             f"within {ledger.NEAR_RELATIVE:.0%} of any other, and exceeded where ours is better than that."
         )
-        table = sortable(HEADS, rows, choose=("Where", "Verdict"))
+        table = sortable(HEADS, rows, choose=("Verdict", "Where"))
         said = f"{len(rows)} claims: {said}."
         return [*(nodes.paragraph("", text) for text in (near, said)), nodes.raw("", table, format="html")]
 
@@ -55,10 +55,10 @@ class Ledger(SphinxDirective):
         link = [self._link(NUMBERS_PAGE)] if entry.ours else []
         return (
             _claim(f"{entry.row}{at}: {what}", table["title"], [*why, *link, *more]),
-            table["where"],
             (entry.published, _printed(entry, (entry.published,) * 3)),
             measured,
             entry.verdict,
+            table["where"],
         )
 
     def _findings(self):
@@ -75,10 +75,10 @@ class Ledger(SphinxDirective):
             more = [self._link(f"notebooks/{known['page']}"), command(f"make page PAGE={known['page']}")]
             yield (
                 _claim(known["says"], known["number"], more),
-                known["source"].split(" (")[0],
                 bound.replace("-", "−"),
                 (found["interval"][0], Html(f"{mean}<small>{low} to {high}</small>")),
                 found["verdict"],
+                known["source"].split(" (")[0],
             )
 
     def _verdicts(self) -> dict:
