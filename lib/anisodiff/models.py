@@ -190,7 +190,7 @@ MODELS = {
         "the same with some 200 thousand parameters", ResidualUNet, {"filters": 12, "scales": 4}
     ),
     "residual-unet-1m": Entry("the same with some million parameters", ResidualUNet, {"filters": 14, "scales": 5}),
-    "dncnn-30k": Entry("the noise by a stack of convolutions, some 30 thousand", DnCNN, {"depth": 8, "filters": 24}),
+    "dncnn-30k": Entry("the noise by convolutions, some 30 thousand parameters", DnCNN, {"depth": 8, "filters": 24}),
     "dncnn-200k": Entry("the same with some 200 thousand parameters", DnCNN, {"depth": 12, "filters": 48}),
     "border-classifier": Entry("each pixel's probability of a border", BorderClassifier, {"threshold": 30}),
     "border-classifier-universal": Entry("the same for any degradation", BorderClassifier, {"threshold": 30}),
