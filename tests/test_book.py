@@ -1,5 +1,6 @@
 """No typed numbers in prose, complete published tables, and roles that resolve or fail clearly."""
 
+import html
 import json
 import re
 import sys
@@ -237,10 +238,16 @@ def test_the_ledger_lists_every_claim_with_its_verdict(directive):
     rows = re.findall("<tr>.*?</tr>", table)[1:]
     assert len(rows) == total + 2
     texts = [re.sub("<[^>]+>", " ", row) for row in rows]
-    assert "KA, σ = 25: PSNR, dB" in texts[0] and "26.70" in texts[0] and "26.50" in texts[0]
+    told = ("KA, σ = 25: PSNR, dB", "26.70", "26.50", "reproduced", "paper, Table 1")
+    for head, cell, text in zip(ledger_table.HEADS, re.findall("<td.*?</td>", rows[0]), told, strict=True):
+        assert text in cell, head
     assert '<a href="../notebooks/cncl_comparison.html">' in rows[0] and "cmd" in texts[0]
     assert "76.8 G" in texts[1] and "a &lt; b" in texts[1]
-    assert "−0.50" in texts[2] and "−1.00 to 0.25" in texts[2]
+    *_, measured, reached, where = re.findall("<td.*?</td>", rows[2])
+    assert "−0.50" in measured and "−1.00 to 0.25" in measured
+    assert "undecided" in reached and next(iter(claims.findings().values()))["source"].split(" (")[0] in html.unescape(
+        where
+    )
 
 
 def test_a_claim_without_a_verdict_is_a_warning(directive, monkeypatch, tmp_path):
