@@ -19,7 +19,7 @@ paper: .venv/.complete
 page: .venv/.complete
 	$(if $(PAGE),,$(error say which page: make page PAGE=learned_lambda))
 	$(SNAKEMAKE) profile=$(PROFILE) -- _build/source/notebooks/$(PAGE).ipynb
-	$(BIN)/python -m anisodiff.pages compare $(PAGE) $(ARGS)
+	$(BIN)/python -m anisodiff.reports.pages compare $(PAGE) $(ARGS)
 
 test: .venv/.complete lint
 	$(BIN)/python -m pytest

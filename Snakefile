@@ -105,7 +105,7 @@ rule page:
         "page {wildcards.page}"
     # exec: when the pipeline is killed, the run sees it and stops.
     shell:
-        "exec {PYTHON} -m anisodiff.pages run {wildcards.page} --root . --output {output} {params.given}"
+        "exec {PYTHON} -m anisodiff.reports.pages run {wildcards.page} --root . --output {output} {params.given}"
 
 
 # What follows is `make paper`: the full protocol, which needs the collections of study.yml. Marks under _build/paper say
@@ -115,7 +115,7 @@ rule page:
 if PROFILE == "paper":
     from dataclasses import replace
 
-    from anisodiff import experiments, models
+    from anisodiff.study import experiments, models
 
     EXPERIMENTS = {experiment.name: experiment for experiment in experiments.grid("paper")}
     SCORES = {f"protocol/{model}/{kind}": None for model, kind in experiments.scored()} | {
@@ -155,7 +155,7 @@ if PROFILE == "paper":
         message:
             "weights {wildcards.name}"
         shell:
-            "{PYTHON} -c 'import sys; from anisodiff import experiments, training; _, model, kind, level = sys.argv;"
+            "{PYTHON} -c 'import sys; from anisodiff.study import experiments; from anisodiff.training import loop as training; _, model, kind, level = sys.argv;"
             " training.fit(experiments.Experiment(model, kind, float(level)))' {params.experiment}"
             " && echo {params.digest} > {output}"
 
@@ -174,7 +174,7 @@ if PROFILE == "paper":
         message:
             "scores of {wildcards.model} for {wildcards.kind} ({wildcards.place})"
         shell:
-            "{PYTHON} -c 'import sys; from anisodiff import evaluation;"
+            "{PYTHON} -c 'import sys; from anisodiff.study import evaluation;"
             ' given = ("{wildcards.model}", "{wildcards.kind}", *sys.argv[1:]);'
             " evaluation.is_recorded(*given) or evaluation.record(*given)' {params.collection}"
 
@@ -188,7 +188,7 @@ if PROFILE == "paper":
         message:
             "what the models cost"
         shell:
-            "{PYTHON} -m anisodiff.costs"
+            "{PYTHON} -m anisodiff.reports.costs"
 
     rule protocol_card:
         input:
@@ -201,7 +201,7 @@ if PROFILE == "paper":
         message:
             "what each choice of the protocol costs"
         shell:
-            "{PYTHON} -c 'from anisodiff import protocol; protocol.record()'"
+            "{PYTHON} -c 'from anisodiff.study import protocol; protocol.record()'"
 
     rule borders:
         input:
@@ -214,7 +214,7 @@ if PROFILE == "paper":
         message:
             "scores of the detectors of borders for {wildcards.kind}"
         shell:
-            "{PYTHON} -c 'from anisodiff import detection;"
+            "{PYTHON} -c 'from anisodiff.borders import detection;"
             ' detection.is_recorded("{wildcards.kind}") or detection.record("{wildcards.kind}")\''
 
     rule human_boundaries:
@@ -228,5 +228,5 @@ if PROFILE == "paper":
         message:
             "borders and what humans drew"
         shell:
-            "{PYTHON} -c 'from anisodiff import boundaries;"
+            "{PYTHON} -c 'from anisodiff.borders import human as boundaries;"
             " boundaries.is_recorded_human() or boundaries.record_human()'"

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from anisodiff import claims, ledger, provenance
+from anisodiff.data import provenance
+from anisodiff.reports import claims, ledger
 
 ROOT = provenance.ROOT
 sys.path.insert(0, str(ROOT / "book/_ext"))
@@ -106,7 +107,13 @@ def test_published_tables_are_complete():
         assert (len(table["columns"]), len(table["metrics"])) == (columns, metrics)
         assert all(cell is not None for row in table["rows"].values() for cell in row)
     assert len(tables["paper-table-3"]["rows"]) == 6
-    assert set(tables["lambda-pairs"]["rows"]) == {"blur", "gaussian", "poisson", "salt-pepper", "inpainting"}
+    assert set(tables["lambda-pairs"]["rows"]) == {
+        "blur",
+        "gaussian",
+        "poisson",
+        "salt-pepper",
+        "inpainting",
+    }
 
 
 @pytest.mark.parametrize(
@@ -142,7 +149,13 @@ def test_published_fails_clearly(key, message):
 
 
 def test_a_row_that_does_not_fit_is_named(tmp_path):
-    table = {"title": "t", "source": "s", "columns": [15, 25], "metrics": ["psnr"], "rows": {"PM": [1.0]}}
+    table = {
+        "title": "t",
+        "source": "s",
+        "columns": [15, 25],
+        "metrics": ["psnr"],
+        "rows": {"PM": [1.0]},
+    }
     (tmp_path / "published.yml").write_text(yaml.safe_dump({"bad": table}))
     with pytest.raises(ValueError, match="'PM' of 'bad'"):
         claims.tables(tmp_path / "published.yml")
@@ -163,7 +176,17 @@ def scores(tmp_path, monkeypatch):
             for image in range(4)
             for metric, value in (("psnr", 20 + image + gain), ("ssim", 0.5))
         ]
-        columns = ["model", "degradation", "level", "collection", "image", "crop", "seed", "metric", "value"]
+        columns = [
+            "model",
+            "degradation",
+            "level",
+            "collection",
+            "image",
+            "crop",
+            "seed",
+            "metric",
+            "value",
+        ]
         pd.DataFrame(rows, columns=columns).to_csv(folder / f"{model}-gaussian.csv", index=False)
     return folder
 
@@ -171,7 +194,10 @@ def scores(tmp_path, monkeypatch):
 def test_measured(scores):
     text, tooltip, files = bound_numbers.measured("tuned gaussian 25 psnr")
     assert text == "21.50"
-    assert "4 images of bsds500/val" in tooltip and "data/scores/bsds500-val/tuned-gaussian.csv" in tooltip
+    assert (
+        "4 images of bsds500/val" in tooltip
+        and "data/scores/bsds500-val/tuned-gaussian.csv" in tooltip
+    )
     assert files == [scores / "tuned-gaussian.csv"]
     assert bound_numbers.measured("tuned gaussian 25 ssim bsds500/val")[0] == "0.500"
 
@@ -200,7 +226,9 @@ def test_measured_fails_clearly(key, message):
 
 def test_every_number_of_the_book_is_there():
     for path, text in prose():
-        for role, key in re.findall(r"(?<!`)\{(measured|published)\}`([^`]+)`", re.sub(r"(?ms)^```.*?^```", "", text)):
+        for role, key in re.findall(
+            r"(?<!`)\{(measured|published)\}`([^`]+)`", re.sub(r"(?ms)^```.*?^```", "", text)
+        ):
             assert getattr(bound_numbers, role)(" ".join(key.split()))[0], f"{path.name}: {key}"
 
 
@@ -212,10 +240,24 @@ def directive(tmp_path, monkeypatch):
     """The directive on a page of a book whose one executed notebook gave a verdict on each claim; two numbers."""
     outputs = [{"metadata": {"verdicts": {name: {"verdict": "undecided", "interval": [-0.5, -1.0, 0.25]}}}}
                for name in claims.findings()]  # fmt: skip
-    (tmp_path / "page.ipynb").write_text(json.dumps({"cells": [{"outputs": outputs}, {"cell_type": "markdown"}]}))
+    (tmp_path / "page.ipynb").write_text(
+        json.dumps({"cells": [{"outputs": outputs}, {"cell_type": "markdown"}]})
+    )
     numbers = [
-        ledger.Entry("paper-table-1", "KA", "25", "psnr", 26.7, (("tv", (26.5, 26.4, 26.6)),), "reproduced", "", "cmd"),
-        ledger.Entry("paper-table-3", "CNCL", "flops", "count", 76.81e9, (), "not tested", "a < b", ""),
+        ledger.Entry(
+            "paper-table-1",
+            "KA",
+            "25",
+            "psnr",
+            26.7,
+            (("tv", (26.5, 26.4, 26.6)),),
+            "reproduced",
+            "",
+            "cmd",
+        ),
+        ledger.Entry(
+            "paper-table-3", "CNCL", "flops", "count", 76.81e9, (), "not tested", "a < b", ""
+        ),
     ]
     monkeypatch.setattr(ledger, "entries", lambda: numbers)
     env = SimpleNamespace(
@@ -223,7 +265,9 @@ def directive(tmp_path, monkeypatch):
         doc2path=lambda name: tmp_path / f"{name}.ipynb",
         note_dependency=lambda name: None,
         docname="book/claims",
-        app=SimpleNamespace(builder=SimpleNamespace(get_relative_uri=lambda here, there: f"../{there}.html")),
+        app=SimpleNamespace(
+            builder=SimpleNamespace(get_relative_uri=lambda here, there: f"../{there}.html")
+        ),
     )
     made = object.__new__(ledger_table.Ledger)
     made.state = SimpleNamespace(document=SimpleNamespace(settings=SimpleNamespace(env=env)))
@@ -239,21 +283,25 @@ def test_the_ledger_lists_every_claim_with_its_verdict(directive):
     assert len(rows) == total + 2
     texts = [re.sub("<[^>]+>", " ", row) for row in rows]
     told = ("KA, σ = 25: PSNR, dB", "26.70", "26.50", "reproduced", "paper, Table 1")
-    for head, cell, text in zip(ledger_table.HEADS, re.findall("<td.*?</td>", rows[0]), told, strict=True):
+    for head, cell, text in zip(
+        ledger_table.HEADS, re.findall("<td.*?</td>", rows[0]), told, strict=True
+    ):
         assert text in cell, head
     assert '<a href="../notebooks/cncl_comparison.html">' in rows[0] and "cmd" in texts[0]
     assert "76.8 G" in texts[1] and "a &lt; b" in texts[1]
     *_, measured, reached, where = re.findall("<td.*?</td>", rows[2])
     assert "−0.50" in measured and "−1.00 to 0.25" in measured
-    assert "undecided" in reached and next(iter(claims.findings().values()))["source"].split(" (")[0] in html.unescape(
-        where
-    )
+    assert "undecided" in reached and next(iter(claims.findings().values()))["source"].split(" (")[
+        0
+    ] in html.unescape(where)
 
 
 def test_a_claim_without_a_verdict_is_a_warning(directive, monkeypatch, tmp_path):
     (tmp_path / "page.ipynb").write_text(json.dumps({"cells": []}))
     warned = []
-    monkeypatch.setattr(ledger_table.logger, "warning", lambda text, *rest, **_: warned.append(text % rest))
+    monkeypatch.setattr(
+        ledger_table.logger, "warning", lambda text, *rest, **_: warned.append(text % rest)
+    )
     monkeypatch.setattr(ledger_table.Ledger, "get_location", lambda self: "")
     directive.run()
     assert len(warned) == len(claims.findings())

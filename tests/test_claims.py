@@ -6,8 +6,10 @@ import nbformat
 import numpy as np
 import pytest
 
-from anisodiff import claims, metrics, pages, provenance
-from anisodiff.claims import UnknownNumber
+from anisodiff.data import provenance
+from anisodiff.metrics import distortion
+from anisodiff.reports import claims, pages
+from anisodiff.reports.claims import UnknownNumber
 
 NOTEBOOKS = provenance.ROOT / "notebooks"
 
@@ -40,25 +42,34 @@ def test_the_verdict_follows_from_the_interval(toy, interval, better, no_better)
 
 
 def test_a_bad_claim_or_interval_is_named(toy):
-    with pytest.raises(UnknownNumber, match=r"no claim 'best' in claims\.yml; there are: better, no-better"):
+    with pytest.raises(
+        UnknownNumber, match=r"no claim 'best' in claims\.yml; there are: better, no-better"
+    ):
         claims.verdict("best", (0, 0, 0))
     for interval in ((1, 2, 3), (1, 0, float("nan")), (float("nan"), 0, 1)):
         with pytest.raises(ValueError, match="claim 'better': low <= mean <= high does not hold"):
             claims.verdict("better", interval)
     toy.write_text("better: {says: it is better, source: here, page: toy, number: gain}\n")
-    with pytest.raises(ValueError, match="'better' needs says, source, page, number, and one of above and below"):
+    with pytest.raises(
+        ValueError, match="'better' needs says, source, page, number, and one of above and below"
+    ):
         claims.verdict("better", (0, 0, 0))
 
 
 def test_a_page_shows_the_verdicts_and_keeps_them(toy, monkeypatch):
     shown = []
-    monkeypatch.setattr("IPython.display.display", lambda data, **options: shown.append((data, options)))
+    monkeypatch.setattr(
+        "IPython.display.display", lambda data, **options: shown.append((data, options))
+    )
     page = pages.Page("toy", {})
     page.verdict("better", (0.7, 0.6, 0.8))
     page.verdict("no-better", (-0.6, -0.7, -0.55), digits=1)
     page.verdicts()
     (data, options) = shown[0]
-    assert options["metadata"]["verdicts"]["better"] == {"verdict": "reproduced", "interval": [0.7, 0.6, 0.8]}
+    assert options["metadata"]["verdicts"]["better"] == {
+        "verdict": "reproduced",
+        "interval": [0.7, 0.6, 0.8],
+    }
     text = re.sub("<[^>]+>", "", data["text/html"])
     assert "gain, dB: 0.70 (0.60 to 0.80); claimed: above 0.5" in text
     assert "gain, dB: −0.6 (−0.7 to −0.6); claimed: below 0.5" in text
@@ -74,7 +85,9 @@ def test_every_claim_is_put_to_the_test_by_its_page():
         assert "page.verdict(" in code and "page.verdicts()" in code
         named = (re.split(r"\{[^}]*\}", text) for text in re.findall(r'"([^"\n]+-[^"\n]+)"', code))
         patterns = ["[a-z0-9-]+".join(map(re.escape, parts)) for parts in named]
-        assert any(re.fullmatch(pattern, name) for pattern in patterns), f"{claim['page']} does not test {name}"
+        assert any(re.fullmatch(pattern, name) for pattern in patterns), (
+            f"{claim['page']} does not test {name}"
+        )
 
 
 # What a coefficient function is like
@@ -83,23 +96,25 @@ CLEAN = np.repeat(np.repeat(np.array([[20.0, 200.0], [120.0, 60.0]], np.float32)
 
 
 def test_g_that_falls_with_the_intensity_is_told():
-    assert metrics.g_intensity(1 - CLEAN / 255, CLEAN) == pytest.approx(-1)
-    assert metrics.g_intensity(CLEAN / 255, CLEAN) == pytest.approx(1)
-    assert metrics.g_intensity(np.full_like(CLEAN, 0.3), CLEAN) == 0
+    assert distortion.g_intensity(1 - CLEAN / 255, CLEAN) == pytest.approx(-1)
+    assert distortion.g_intensity(CLEAN / 255, CLEAN) == pytest.approx(1)
+    assert distortion.g_intensity(np.full_like(CLEAN, 0.3), CLEAN) == 0
 
 
 def test_g_on_borders_and_beside_them():
     g = np.ones_like(CLEAN)
     border = np.zeros(CLEAN.shape, bool)
-    border[:, 15] = border[15, :] = True  # steps of more than 30 gray levels right of and below these pixels
+    border[:, 15] = border[15, :] = (
+        True  # steps of more than 30 gray levels right of and below these pixels
+    )
     g[border] = 0.25
-    assert metrics.g_borders(g, CLEAN) == pytest.approx(-0.75 / g.mean())
-    assert metrics.g_borders(g / 50, CLEAN) == pytest.approx(metrics.g_borders(g, CLEAN))
-    assert metrics.g_borders(g, np.zeros_like(CLEAN)) == 0
-    assert metrics.g_borders(g, CLEAN, threshold=1000) == 0
+    assert distortion.g_borders(g, CLEAN) == pytest.approx(-0.75 / g.mean())
+    assert distortion.g_borders(g / 50, CLEAN) == pytest.approx(distortion.g_borders(g, CLEAN))
+    assert distortion.g_borders(g, np.zeros_like(CLEAN)) == 0
+    assert distortion.g_borders(g, CLEAN, threshold=1000) == 0
 
 
 def test_the_spread_of_g():
-    assert metrics.g_spread(np.linspace(0, 1, 101), CLEAN) == pytest.approx(0.9 / 0.95)
-    assert metrics.g_spread(np.linspace(0, 0.01, 101), CLEAN) == pytest.approx(0.9 / 0.95)
-    assert metrics.g_spread(np.linspace(-1, 1, 101), CLEAN) == pytest.approx(1.8 / 0.96)
+    assert distortion.g_spread(np.linspace(0, 1, 101), CLEAN) == pytest.approx(0.9 / 0.95)
+    assert distortion.g_spread(np.linspace(0, 0.01, 101), CLEAN) == pytest.approx(0.9 / 0.95)
+    assert distortion.g_spread(np.linspace(-1, 1, 101), CLEAN) == pytest.approx(1.8 / 0.96)

@@ -12,8 +12,10 @@ import pytest
 import tifffile
 
 import anisodiff
-from anisodiff import experiments, files, metrics, models, perceptual, provenance
 from anisodiff.cli import main
+from anisodiff.data import files, provenance
+from anisodiff.metrics import distortion, perceptual
+from anisodiff.study import experiments, models
 
 RANDOM = np.random.default_rng(0)
 GRAY = RANDOM.integers(60, 190, (20, 31), dtype=np.uint8)
@@ -69,7 +71,9 @@ def test_eight_bits_come_out_as_python_restores_them(tmp_path, suffix, pixels):
     assert not np.array_equal(out, pixels)
 
 
-@pytest.mark.parametrize(("suffix", "colours"), [(".tif", 1), (".tif", 3), (".png", 1), (".png", 3)])
+@pytest.mark.parametrize(
+    ("suffix", "colours"), [(".tif", 1), (".tif", 3), (".png", 1), (".png", 3)]
+)
 def test_sixteen_bits_stay_sixteen_bits(tmp_path, suffix, colours):
     wide = RANDOM.integers(20000, 50000, (20, 31, 3), dtype=np.uint16)
     wide = wide[..., 0] if colours == 1 else wide
@@ -121,7 +125,13 @@ def test_transparency_is_kept(tmp_path, suffix, colours):
     pixels, path = np.dstack([colour, alpha]), tmp_path / f"in{suffix}"
     if suffix == ".tif":
         photometric = "rgb" if colours == 3 else "minisblack"
-        tifffile.imwrite(path, pixels, photometric=photometric, planarconfig="contig", extrasamples=["unassalpha"])
+        tifffile.imwrite(
+            path,
+            pixels,
+            photometric=photometric,
+            planarconfig="contig",
+            extrasamples=["unassalpha"],
+        )
     else:
         save(path, pixels)
     assert run("restore", path, tmp_path / f"out{suffix}") == 0
@@ -133,7 +143,13 @@ def test_transparency_is_kept(tmp_path, suffix, colours):
 
 def test_wide_transparency_is_kept(tmp_path):
     pixels = RANDOM.integers(0, 65536, (12, 13, 4), dtype=np.uint16)
-    tifffile.imwrite(tmp_path / "in.tif", pixels, photometric="rgb", extrasamples=["unassalpha"], planarconfig="contig")
+    tifffile.imwrite(
+        tmp_path / "in.tif",
+        pixels,
+        photometric="rgb",
+        extrasamples=["unassalpha"],
+        planarconfig="contig",
+    )
     for out in ("out.tif", "out.png"):
         files.write(tmp_path / out, files.read(tmp_path / "in.tif"))
         assert np.array_equal(opened(tmp_path / out), pixels)
@@ -164,7 +180,9 @@ def test_other_ways_to_store_a_picture(tmp_path, mode):
     image = PIL.Image.fromarray(COLOUR).convert(mode)
     path = tmp_path / ("in.tif" if mode == "CMYK" else "in.png")
     image.save(path)
-    assert np.array_equal(files.read(path).pixels, np.asarray(image.convert("L" if mode == "1" else "RGB")))
+    assert np.array_equal(
+        files.read(path).pixels, np.asarray(image.convert("L" if mode == "1" else "RGB"))
+    )
 
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "packbits"])
@@ -176,7 +194,9 @@ def test_compressed_tiff(tmp_path, compression):
 
 
 def test_planes_of_a_tiff(tmp_path):
-    tifffile.imwrite(tmp_path / "in.tif", np.moveaxis(COLOUR, -1, 0), photometric="rgb", planarconfig="separate")
+    tifffile.imwrite(
+        tmp_path / "in.tif", np.moveaxis(COLOUR, -1, 0), photometric="rgb", planarconfig="separate"
+    )
     assert np.array_equal(files.read(tmp_path / "in.tif").pixels, COLOUR)
 
 
@@ -193,10 +213,18 @@ BAD = {
     "empty.tif": (lambda path: path.write_bytes(b""), "cannot be read"),
     "empty.npy": (lambda path: path.write_bytes(b""), "cannot be read"),
     "text.jpg": (lambda path: path.write_text("no picture"), "cannot be read"),
-    "cut.png": (lambda path: path.write_bytes(save(path, COLOUR) and path.read_bytes()[:-500]), "cannot be read"),
-    "cut.tif": (lambda path: path.write_bytes(save(path, COLOUR) and path.read_bytes()[:-500]), "cannot be read"),
+    "cut.png": (
+        lambda path: path.write_bytes(save(path, COLOUR) and path.read_bytes()[:-500]),
+        "cannot be read",
+    ),
+    "cut.tif": (
+        lambda path: path.write_bytes(save(path, COLOUR) and path.read_bytes()[:-500]),
+        "cannot be read",
+    ),
     "pages.tif": (
-        lambda path: tifffile.imwrite(path, np.zeros((3, 9, 9), np.uint8), photometric="minisblack"),
+        lambda path: tifffile.imwrite(
+            path, np.zeros((3, 9, 9), np.uint8), photometric="minisblack"
+        ),
         "it holds 3 images",
     ),
     "shape.npy": (lambda path: np.save(path, np.zeros(7)), r"got (7,)"),
@@ -293,14 +321,18 @@ def test_an_untrained_level_is_warned_of_in_one_line(tmp_path):
     done = command("restore", path, tmp_path / "out.png", "--level", "26")
     assert done.returncode == 0 and (tmp_path / "out.png").is_file()
     (line,) = done.stderr.splitlines()
-    assert line.startswith("anisodiff: warning: perona-malik was not made for gaussian at 26, only at ")
+    assert line.startswith(
+        "anisodiff: warning: perona-malik was not made for gaussian at 26, only at "
+    )
 
 
 def test_evaluate_prints_means_and_writes_every_score(tmp_path, capsys):
     arguments = ("evaluate", "perona-malik", "--collection", "shipped/test", "--crop", "64")
     assert run(*arguments, "--csv", tmp_path / "new/out.csv") == 0
     rows = pd.read_csv(tmp_path / "new/out.csv")
-    assert rows.groupby("metric").size().to_dict() == dict.fromkeys([*metrics.METRICS, *metrics.COEFFICIENT], 5)
+    assert rows.groupby("metric").size().to_dict() == dict.fromkeys(
+        [*distortion.METRICS, *distortion.COEFFICIENT], 5
+    )
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "perona-malik, gaussian 25, 5 images of shipped/test"
     _, mean, low, high = next(line for line in lines if line.startswith("psnr")).split()
@@ -314,18 +346,24 @@ def test_evaluate_knows_the_oracle_and_names_what_it_does_not(capsys):
     psnr = {}
     for name in ("perona-malik", "perona-malik-oracle-lambda"):
         assert run("evaluate", name, "--collection", "shipped/val", "--crop", "48") == 0
-        psnr[name] = next(float(line.split()[1]) for line in capsys.readouterr().out.splitlines() if "psnr" in line)
+        psnr[name] = next(
+            float(line.split()[1])
+            for line in capsys.readouterr().out.splitlines()
+            if "psnr" in line
+        )
     assert psnr["perona-malik-oracle-lambda"] >= psnr["perona-malik"]
 
 
 def test_a_collection_that_is_missing_is_told_in_one_line(monkeypatch, tmp_path, capsys):
-    from anisodiff import images
+    from anisodiff.data import collections
 
-    images._load_one.cache_clear()
+    collections._load_one.cache_clear()
     monkeypatch.setenv("ANISODIFF_DATA", str(tmp_path))
     assert run("evaluate", "perona-malik", "--collection", "set12") == 2
     (line,) = told(capsys)
-    assert "point ANISODIFF_DATA at a folder that holds it" in line and "unset it to download" in line
+    assert (
+        "point ANISODIFF_DATA at a folder that holds it" in line and "unset it to download" in line
+    )
 
 
 def test_models_lists_each_with_its_weights_and_explains_the_suffixes(capsys):
@@ -333,7 +371,11 @@ def test_models_lists_each_with_its_weights_and_explains_the_suffixes(capsys):
     out = capsys.readouterr().out
     lines = out.splitlines()
     for name, entry in models.MODELS.items():
-        assert any(line.split()[0] == name and line.endswith(entry.summary) for line in lines if line.strip())
+        assert any(
+            line.split()[0] == name and line.endswith(entry.summary)
+            for line in lines
+            if line.strip()
+        )
     assert "gaussian 5 10 15 20 25 35 50" in out and "206,065" in out and "-option-1" in out
 
 
@@ -349,23 +391,24 @@ def test_fit_makes_weights_and_says_where(monkeypatch, tmp_path, capsys):
 
 
 def test_a_training_that_fails_is_told_in_one_line(monkeypatch, capsys):
-    from anisodiff import training
+    from anisodiff.training import loop
 
     def fail(_):
-        raise training.TrainingFailed("the loss is nan at step 7")
+        raise loop.TrainingFailed("the loss is nan at step 7")
 
-    monkeypatch.setattr(training, "fit", fail)
+    monkeypatch.setattr(loop, "fit", fail)
     assert run("fit", "learned-lambda") == 2
     assert told(capsys) == ["anisodiff: the loss is nan at step 7"]
 
 
 def test_an_interruption_is_told_in_one_line(monkeypatch, capsys):
-    from anisodiff import training
 
     def interrupt(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "fit", interrupt)
+    from anisodiff.training import loop
+
+    monkeypatch.setattr(loop, "fit", interrupt)
     assert run("fit", "learned-lambda") == 130
     assert told(capsys) == ["anisodiff: interrupted"]
 
@@ -392,7 +435,9 @@ def test_a_photograph_of_twelve_megapixels_takes_less_than_two_gigabytes(tmp_pat
         "import json, resource, sys; from anisodiff.cli import main; done = main();"
         "print(json.dumps([done, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024]))"
     )
-    done, peak = json.loads(command("restore", tmp_path / "in.jpg", tmp_path / "out.jpg", code=code).stdout)
+    done, peak = json.loads(
+        command("restore", tmp_path / "in.jpg", tmp_path / "out.jpg", code=code).stdout
+    )
     assert done == 0 and opened(tmp_path / "out.jpg").shape == (3000, 4000, 3)
     assert peak < 2e9
 
@@ -400,6 +445,8 @@ def test_a_photograph_of_twelve_megapixels_takes_less_than_two_gigabytes(tmp_pat
 def test_evaluate_tells_what_the_eye_may_see(monkeypatch, capsys):
     monkeypatch.setitem(perceptual.MEASURES, "lpips", lambda restored, clean: 0.125)
     assert run("evaluate", "tv", "--collection", "shipped/val", "--crop", "64", "--perceptual") == 0
-    lines = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines() if line}
+    lines = {
+        line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines() if line
+    }
     assert lines["lpips"] == ["0.1250"] * 3
     assert float(lines["q"][0]) > 0 and "psnr" in lines

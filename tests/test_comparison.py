@@ -9,20 +9,11 @@ import pytest
 import yaml
 from torch import nn
 
-from anisodiff import (
-    claims,
-    comparison,
-    costs,
-    evaluation,
-    experiments,
-    images,
-    ledger,
-    models,
-    perceptual,
-    provenance,
-    weights,
-)
-from anisodiff.pages import tables
+from anisodiff.data import collections, provenance
+from anisodiff.metrics import perceptual
+from anisodiff.reports import claims, comparison, costs, ledger
+from anisodiff.reports.pages import tables
+from anisodiff.study import evaluation, experiments, models, weights
 
 # Q
 
@@ -43,7 +34,9 @@ def test_q_of_two_directions_by_hand():
     # 3 along rows, 2 along columns: one direction everywhere, of length sqrt(13), at 64 pixels.
     assert perceptual.q(ramp(3) + ramp(2).T) == pytest.approx(8 * 13**0.5)
     values = perceptual._singular_values(np.tile(np.abs(np.arange(8.0) - 3.5), (8, 1)))
-    assert values[0] == pytest.approx((8 * 6.5) ** 0.5), "half a gray level at the two pixels of the roof"
+    assert values[0] == pytest.approx((8 * 6.5) ** 0.5), (
+        "half a gray level at the two pixels of the roof"
+    )
 
 
 def test_q_asks_for_more_coherence_than_white_noise_has():
@@ -62,13 +55,17 @@ def test_q_names_an_image_that_is_too_small():
 def test_what_is_shown_of_the_clean_image_by_hand():
     structured, even = ramp(1, 8), np.full((8, 8), 9.0)
     clean, restored = np.hstack([ramp(3, 8), ramp(5, 8)]), np.hstack([structured, even])
-    assert perceptual.shown(restored, clean) == pytest.approx((3 * 8) / 2), "the right half does not look structured"
+    assert perceptual.shown(restored, clean) == pytest.approx((3 * 8) / 2), (
+        "the right half does not look structured"
+    )
     assert perceptual.shown(clean, clean) == pytest.approx((3 * 8 + 5 * 8) / 2)
 
 
 def test_further_scores_hold_what_the_eye_may_see(monkeypatch):
     monkeypatch.setitem(perceptual.MEASURES, "lpips", lambda restored, clean: 0.5)
-    table = evaluation.evaluate(models.load("input"), "gaussian", 25, "shipped/val", None, limit=1, further=True)
+    table = evaluation.evaluate(
+        models.load("input"), "gaussian", 25, "shipped/val", None, limit=1, further=True
+    )
     found = table.set_index("metric").value
     assert set(found.index) == {
         "psnr",
@@ -86,7 +83,7 @@ def test_further_scores_hold_what_the_eye_may_see(monkeypatch):
 
 def test_where_nothing_is_clean_there_is_q_alone(monkeypatch):
     monkeypatch.setitem(perceptual.MEASURES, "lpips", lambda restored, clean: 0.5)
-    monkeypatch.setattr(images, "NOISY", ("shipped/val",))
+    monkeypatch.setattr(collections, "NOISY", ("shipped/val",))
     table = evaluation.evaluate(models.load("tv"), "gaussian", 25, "shipped/val", 64, limit=1)
     assert set(table.metric) == {"q", "q-shown"}
 
@@ -106,7 +103,9 @@ def test_operations_do_not_take_the_compiled_way():
 
 
 def test_what_has_no_weights_is_measured_untrained(monkeypatch):
-    monkeypatch.setitem(models.MODELS, "cncl", models.Entry("a small one", models.CNCL, {"filters": 2, "scales": 2}))
+    monkeypatch.setitem(
+        models.MODELS, "cncl", models.Entry("a small one", models.CNCL, {"filters": 2, "scales": 2})
+    )
     monkeypatch.setattr(costs, "seconds", lambda restorer: 1.5)
     monkeypatch.setattr(costs.experiments.Experiment, "weights", Path("nowhere"))
     name, level, parameters, operations, seconds, training, step = costs.measure("cncl", 25.0)
@@ -150,8 +149,12 @@ def toy(tmp_path, monkeypatch):
     folder = tmp_path / "data/scores/set12"
     folder.mkdir(parents=True)
     for model, value in (("input", 10.0), ("foe-s", 20.0), ("tv", 30.0)):
-        rows = [(model, "gaussian", 25.0, "set12", str(at), 0, 0, "content", value) for at in range(4)]
-        pd.DataFrame(rows, columns=evaluation.COLUMNS).to_csv(folder / f"{model}-gaussian.csv", index=False)
+        rows = [
+            (model, "gaussian", 25.0, "set12", str(at), 0, 0, "content", value) for at in range(4)
+        ]
+        pd.DataFrame(rows, columns=evaluation.COLUMNS).to_csv(
+            folder / f"{model}-gaussian.csv", index=False
+        )
     table = {
         "title": "t",
         "source": "s",
@@ -176,7 +179,10 @@ def test_entries_are_in_the_unit_of_their_table(toy):
     assert list(found) == ["input", "ours", "else", "absent"], "what was not published is no claim"
     assert found["ours"].ours == (("foe-s", (10.0, 10.0, 10.0)), ("tv", (15.0, 15.0, 15.0)))
     assert found["ours"].verdict == "reproduced" and found["ours"].why == ""
-    assert found["ours"].command == "anisodiff evaluate foe-s --level 25 --collection set12 --crop 0 --perceptual"
+    assert (
+        found["ours"].command
+        == "anisodiff evaluate foe-s --level 25 --collection set12 --crop 0 --perceptual"
+    )
     assert (found["else"].verdict, found["else"].why) == ("not reproduced", "another one")
     assert (found["absent"].verdict, found["absent"].why, found["absent"].command) == (
         "not tested",
@@ -190,7 +196,9 @@ def test_every_explanation_is_of_a_number_that_there_is():
         for key in table.get("why", {}):
             row, *rest = key.split()
             assert row in map(str, [*table["rows"], *table["columns"]]), f"{name}: {key}"
-            assert all(word in map(str, [*table["columns"], *table["metrics"]]) for word in rest), f"{name}: {key}"
+            assert all(word in map(str, [*table["columns"], *table["metrics"]]) for word in rest), (
+                f"{name}: {key}"
+            )
         for models_ in table.get("ours", {}).values():
             assert set(models_) <= set(experiments.names())
 
@@ -200,7 +208,9 @@ def test_every_explanation_is_of_a_number_that_there_is():
 
 def test_differences_are_paired_and_antisymmetric(monkeypatch):
     values = {"a": [20.0, 25.0, 30.0], "b": [20.5, 25.5, 30.5]}
-    monkeypatch.setattr(comparison, "scores", lambda model, *_: pd.Series(values[model], index=["x", "y", "z"]))
+    monkeypatch.setattr(
+        comparison, "scores", lambda model, *_: pd.Series(values[model], index=["x", "y", "z"])
+    )
     found = comparison.differences(["a", "b"], "psnr", 25, "set12")
     assert found.loc[[("b", "a")]].to_numpy() == pytest.approx(np.array([[0.5, 0.5, 0.5]]))
     assert found.loc[[("a", "b")]].to_numpy() == pytest.approx(np.array([[-0.5, -0.5, -0.5]]))
@@ -216,7 +226,10 @@ def test_the_front_holds_those_that_nobody_beats():
 
 def test_a_table_to_sort():
     text = tables.sortable(
-        ["name", "dB"], [["a<b", (20.123, "20.1")], [tables.Html("<b>c</b>"), (21, "21")]], "cap", ["name"]
+        ["name", "dB"],
+        [["a<b", (20.123, "20.1")], [tables.Html("<b>c</b>"), (21, "21")]],
+        "cap",
+        ["name"],
     )
     assert "<caption>cap</caption>" in text and "<th data-choose>name</th><th>dB</th>" in text
     assert "a&lt;b" in text and "<td><b>c</b></td>" in text

@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from anisodiff import experiments, images, metrics, models, perceptual, training
-from anisodiff.denoisers.classical import METHODS, Classical
-from anisodiff.denoisers.networks import CNCL, DnCNN, ResidualUNet
+from anisodiff.data import collections
+from anisodiff.methods.denoisers.classical import METHODS, Classical
+from anisodiff.methods.denoisers.networks import CNCL, DnCNN, ResidualUNet
+from anisodiff.metrics import distortion, perceptual
+from anisodiff.study import experiments, models
+from anisodiff.training import loop
 
 NETWORKS = [lambda: ResidualUNet(4, 3), lambda: DnCNN(4, 6), lambda: CNCL(2, 3)]
 
 
 def photograph(side=96):
-    return images.centre_crop(images.load("shipped/test")[2].pixels, side)
+    return collections.centre_crop(collections.load("shipped/test")[2].pixels, side)
 
 
 def noisy(clean, level=25):
@@ -28,7 +31,9 @@ def test_a_classical_denoiser_denoises_and_keeps_shape_type_and_an_even_image(me
     f = torch.from_numpy(noisy(clean))[None, None]
     restored = module(f)
     assert restored.shape == f.shape and restored.dtype == torch.float32
-    assert metrics.psnr(restored[0, 0].numpy(), clean) > metrics.psnr(f[0, 0].numpy(), clean) + 4
+    assert (
+        distortion.psnr(restored[0, 0].numpy(), clean) > distortion.psnr(f[0, 0].numpy(), clean) + 4
+    )
     even = torch.full((1, 1, 40, 33), 90.0)
     assert torch.allclose(module(even), even, atol=0.1)
 
@@ -40,7 +45,9 @@ def test_a_classical_denoiser_takes_any_size(method, shape):
     assert u.shape == shape and torch.isfinite(u).all()
 
 
-@pytest.mark.parametrize(("method", "module", "package"), [("bm3d", "bm3d", "bm3d"), ("wavelet", "pywt", "pywavelets")])
+@pytest.mark.parametrize(
+    ("method", "module", "package"), [("bm3d", "bm3d", "bm3d"), ("wavelet", "pywt", "pywavelets")]
+)
 def test_a_missing_package_is_named(method, module, package, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=f"pip install {package}"):
@@ -77,12 +84,16 @@ def test_restorer_and_rival_each_learn_from_their_own_loss():
 
 
 def test_the_loop_trains_against_a_rival_and_leaves_it_behind(monkeypatch, tmp_path):
-    monkeypatch.setattr(training.provenance, "ROOT", tmp_path)
-    monkeypatch.setitem(models.MODELS, "cncl-tiny", models.Entry("", CNCL, {"filters": 2, "scales": 3}))
+    monkeypatch.setattr(loop.provenance, "ROOT", tmp_path)
+    monkeypatch.setitem(
+        models.MODELS, "cncl-tiny", models.Entry("", CNCL, {"filters": 2, "scales": 3})
+    )
     budget = {"steps": 8, "batch": 2, "crop": 32, "rate": 0.002, "every": 4, "validation": 2}
-    monkeypatch.setitem(experiments.study()["models"], "cncl-tiny", {"grid": {"gaussian": [25]}, "train": budget})
+    monkeypatch.setitem(
+        experiments.study()["models"], "cncl-tiny", {"grid": {"gaussian": [25]}, "train": budget}
+    )
     experiment = experiments.Experiment("cncl-tiny", "gaussian", 25, "smoke")
-    module, facts = training.train(experiment)
+    module, facts = loop.train(experiment)
     assert facts["build"] == {"filters": 2, "scales": 3}
     assert facts["validation_psnr"] > facts["curve"][0][2]
     assert set(module.state_dict()) == set(CNCL(2, 3).state_dict())
@@ -96,9 +107,13 @@ def made_up(monkeypatch):
         [(64, 3, 11), (192, 64, 5), (384, 192, 3), (256, 384, 3), (256, 256, 3)],
     )
     weights = {}
-    for number, ((layer, _, _), (filters, inputs, size)) in enumerate(zip(perceptual.LAYERS, shapes, strict=True)):
+    for number, ((layer, _, _), (filters, inputs, size)) in enumerate(
+        zip(perceptual.LAYERS, shapes, strict=True)
+    ):
         scale = (2 / (inputs * size * size)) ** 0.5
-        weights[f"features.{layer}.weight"] = scale * torch.randn(filters, inputs, size, size, generator=drawn)
+        weights[f"features.{layer}.weight"] = scale * torch.randn(
+            filters, inputs, size, size, generator=drawn
+        )
         weights[f"features.{layer}.bias"] = torch.zeros(filters)
         weights[f"lin{number}.weight"] = torch.rand(1, filters, 1, 1, generator=drawn)
     monkeypatch.setattr(perceptual, "_weights", lambda: weights)
@@ -111,7 +126,9 @@ def test_lpips_is_zero_for_equal_images_symmetric_and_grows_with_the_noise():
     assert perceptual.lpips(clean, clean) == 0
     far = [perceptual.lpips(noisy(clean, level), clean) for level in (5, 15, 50)]
     assert far == sorted(far) and far[0] > 0
-    assert perceptual.lpips(clean, noisy(clean)) == pytest.approx(perceptual.lpips(noisy(clean), clean))
+    assert perceptual.lpips(clean, noisy(clean)) == pytest.approx(
+        perceptual.lpips(noisy(clean), clean)
+    )
 
 
 def test_lpips_of_two_even_images_by_hand(made_up):
@@ -119,8 +136,13 @@ def test_lpips_of_two_even_images_by_hand(made_up):
     for name, value in made_up.items():
         value.zero_() if name.startswith("features") else value.fill_(0.25)
     first = made_up["features.0.weight"]
-    first[0, 0, 5, 5], first[1, 0, 5, 5] = -1, 1  # in the middle, where nothing is beyond the border
-    assert perceptual.lpips(np.zeros((64, 64)), np.full((64, 64), 255.0)) == pytest.approx(0.25 * (1 + 1))
+    first[0, 0, 5, 5], first[1, 0, 5, 5] = (
+        -1,
+        1,
+    )  # in the middle, where nothing is beyond the border
+    assert perceptual.lpips(np.zeros((64, 64)), np.full((64, 64), 255.0)) == pytest.approx(
+        0.25 * (1 + 1)
+    )
     assert perceptual.lpips(np.zeros((64, 64)), np.full((64, 64), 10.0)) == 0  # the same direction
 
 
@@ -132,13 +154,13 @@ def test_lpips_names_an_image_that_is_too_small():
 @pytest.mark.parametrize(("level", "published"), [(15, 0.33), (25, 0.55), (50, 0.87)])
 def test_lpips_of_the_inputs_is_the_published_one(level, published):
     try:
-        images.file(perceptual.WEIGHTS)
-        photographs = images.load("bsds500/val")[::5]
-    except images.MissingCollection as missing:
+        collections.file(perceptual.WEIGHTS)
+        photographs = collections.load("bsds500/val")[::5]
+    except collections.MissingCollection as missing:
         pytest.skip(str(missing))
     values = []
     for one in photographs:
-        clean = images.centre_crop(one.pixels, 256)
+        clean = collections.centre_crop(one.pixels, 256)
         values.append(perceptual.lpips(np.clip(noisy(clean, level), 0, 255), clean))
     assert np.mean(values) == pytest.approx(published, abs=0.03)
 
@@ -146,8 +168,12 @@ def test_lpips_of_the_inputs_is_the_published_one(level, published):
 SIZES = {"30k": 30e3, "200k": 200e3, "1m": 1e6}
 
 
-@pytest.mark.parametrize("name", [name for name in experiments.names() if name.endswith(tuple(SIZES))])
+@pytest.mark.parametrize(
+    "name", [name for name in experiments.names() if name.endswith(tuple(SIZES))]
+)
 def test_a_name_with_a_size_keeps_it(name):
     entry = models.entry(name)
-    parameters = sum(parameter.numel() for parameter in entry.build(**entry.arguments(25)).parameters())
+    parameters = sum(
+        parameter.numel() for parameter in entry.build(**entry.arguments(25)).parameters()
+    )
     assert parameters == pytest.approx(SIZES[name.rsplit("-", 1)[1]], rel=0.1)

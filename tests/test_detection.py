@@ -7,7 +7,9 @@ import torch
 from scipy.io import savemat
 from skimage import feature
 
-from anisodiff import borders, boundaries, detection, evaluation, experiments, images, models, provenance
+from anisodiff.borders import classifier, detection, human
+from anisodiff.data import collections, provenance
+from anisodiff.study import evaluation, experiments, models
 
 # Labels and the classifier -------------------------------------------------------------------------------------------
 
@@ -22,28 +24,30 @@ def test_labels_by_hand():
 
 @pytest.mark.parametrize("threshold", [0, -3, float("nan")])
 def test_an_invalid_threshold_is_named(threshold):
-    with pytest.raises(ValueError, match=rf"threshold of a border must be above 0, got {threshold}"):
-        borders.BorderClassifier(threshold)
+    with pytest.raises(
+        ValueError, match=rf"threshold of a border must be above 0, got {threshold}"
+    ):
+        classifier.BorderClassifier(threshold)
 
 
 @pytest.fixture
-def classifier():
+def finder():
     torch.manual_seed(0)
-    return models.Restorer("border-classifier", borders.BorderClassifier().eval(), {})
+    return models.Restorer("border-classifier", classifier.BorderClassifier().eval(), {})
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (5, 7), (1, 9), (33, 20), (64, 64)])
-def test_the_classifier_gives_a_probability_for_any_size(classifier, shape):
+def test_the_classifier_gives_a_probability_for_any_size(finder, shape):
     u = np.random.default_rng(0).uniform(-40, 300, shape).astype(np.float32)
-    probability = classifier.restore(u)
+    probability = finder.restore(u)
     assert probability.shape == shape
     assert (probability > 0).all() and (probability < 1).all()
 
 
-def test_the_probability_does_not_depend_on_what_is_far_away(classifier):
+def test_the_probability_does_not_depend_on_what_is_far_away(finder):
     u = np.random.default_rng(0).uniform(0, 255, (120, 110)).astype(np.float32)
-    part = classifier.restore(u[8:93, 12:89])
-    assert np.abs(part - classifier.restore(u)[8:93, 12:89])[24:-24, 24:-24].max() < 1e-5
+    part = finder.restore(u[8:93, 12:89])
+    assert np.abs(part - finder.restore(u)[8:93, 12:89])[24:-24, 24:-24].max() < 1e-5
 
 
 # Detectors -----------------------------------------------------------------------------------------------------------
@@ -52,7 +56,9 @@ def test_the_probability_does_not_depend_on_what_is_far_away(classifier):
 @pytest.mark.parametrize("name", detection.OPERATORS)
 @pytest.mark.parametrize("shape", [(1, 1), (5, 7), (1, 9), (31, 20)])
 def test_detectors_take_any_size(name, shape):
-    score = detection.OPERATORS[name][0](np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32), 1)
+    score = detection.OPERATORS[name][0](
+        np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32), 1
+    )
     assert score.shape == shape and (score >= 0).all()
 
 
@@ -64,10 +70,14 @@ def test_the_gradient_is_what_the_labels_threshold():
 @pytest.mark.parametrize("sigma", [0, 1, 2.8])
 @pytest.mark.parametrize("threshold", [20, 80, 200])
 def test_canny_for_all_thresholds_at_once_is_canny(sigma, threshold):
-    photograph = images.centre_crop(images.load("shipped/train")[0].pixels, 128)
-    u = (photograph + 10 * np.random.default_rng(0).standard_normal(photograph.shape)).astype(np.float32)
+    photograph = collections.centre_crop(collections.load("shipped/train")[0].pixels, 128)
+    u = (photograph + 10 * np.random.default_rng(0).standard_normal(photograph.shape)).astype(
+        np.float32
+    )
     low = detection.HYSTERESIS * threshold
-    once = feature.canny(u.astype(float), sigma, low_threshold=low, high_threshold=threshold, mode="nearest")
+    once = feature.canny(
+        u.astype(float), sigma, low_threshold=low, high_threshold=threshold, mode="nearest"
+    )
     assert 0 < once.sum() < once.size / 2
     assert np.array_equal(detection.canny(u, sigma) >= threshold, once)
 
@@ -87,26 +97,35 @@ def test_average_precision_by_hand():
 
 
 def test_equal_scores_enter_together():
-    scores, labels = np.array([[2, 1, 1], [1, 1, 0]]), np.array([[True, True, False], [False, False, False]])
+    scores, labels = (
+        np.array([[2, 1, 1], [1, 1, 0]]),
+        np.array([[True, True, False], [False, False, False]]),
+    )
     values, *many = detection.counts(scores, labels)
     assert (values.tolist(), *map(list, many)) == ([0, 1, 2], [0, 1, 1], [1, 3, 0])
     assert detection.average_precision(*many) == pytest.approx(1 / 2 + (1 / 2) * (2 / 5))
     swapped = np.array([[True, False, False], [False, True, False]])
-    assert detection.average_precision(*detection.counts(scores, swapped)[1:]) == detection.average_precision(*many)
+    assert detection.average_precision(
+        *detection.counts(scores, swapped)[1:]
+    ) == detection.average_precision(*many)
 
 
 def test_a_constant_score_is_worth_the_share_of_borders():
     labels = np.arange(10) < 3
     many = detection.counts(np.zeros(10), labels)[1:]
     assert detection.average_precision(*many) == pytest.approx(0.3)
-    assert np.isnan(detection.average_precision(*detection.counts(np.zeros(10), labels & False)[1:]))
+    assert np.isnan(
+        detection.average_precision(*detection.counts(np.zeros(10), labels & False)[1:])
+    )
 
 
 def test_calibration_by_hand():
     # A tenth given 0.1 and nine tenths given 0.9 are borders: perfect. Then the second are said to be certain.
     error = detection.calibration(np.array([0.1, 0.9]), np.array([10, 90]), np.array([90, 10]))[1]
     assert error == pytest.approx(0)
-    table, error = detection.calibration(np.array([0.1, 1.0]), np.array([10, 45]), np.array([90, 5]))
+    table, error = detection.calibration(
+        np.array([0.1, 1.0]), np.array([10, 45]), np.array([90, 5])
+    )
     assert error == pytest.approx(0.1 * 50 / 150)
     assert table.frequency.tolist() == pytest.approx([0.1, 0.9])
     assert table.pixels.tolist() == [100, 50]
@@ -126,7 +145,9 @@ def test_what_is_drawn_with_its_own_probability_is_calibrated():
 def evaluated():
     """All operators, tuned on the shipped training images, on two photographs."""
     detectors = detection.tune("gaussian", 10, "shipped/train", 30)
-    return detectors, *detection.evaluate(detectors, "gaussian", 10, "shipped/test", 30, crop=96, limit=2)
+    return detectors, *detection.evaluate(
+        detectors, "gaussian", 10, "shipped/test", 30, crop=96, limit=2
+    )
 
 
 def test_rows_and_curves_of_an_evaluation(evaluated):
@@ -142,14 +163,16 @@ def test_rows_and_curves_of_an_evaluation(evaluated):
 def test_merged_curves_keep_the_average_precision(evaluated):
     detectors, _, curves = evaluated
     scores, labels = [], []
-    for image in images.load("shipped/test")[:2]:
-        clean = np.array(images.centre_crop(image.pixels, 96))
+    for image in collections.load("shipped/test")[:2]:
+        clean = np.array(collections.centre_crop(image.pixels, 96))
         how = detection.degradation("gaussian", 10)
         degraded = how(clean, detection.seeded(0, "shipped/test", image.name, how))
         scores.append(detectors[1].score(degraded))
         labels.append(detection.labelled(clean, 30))
     exact = detection.average_precision(*detection.counts(np.stack(scores), np.stack(labels))[1:])
-    assert detection.summary(curves[curves.model == "gradient-smoothed"]).ap == pytest.approx(exact, abs=0.005)
+    assert detection.summary(curves[curves.model == "gradient-smoothed"]).ap == pytest.approx(
+        exact, abs=0.005
+    )
 
 
 def test_without_any_border_there_is_nothing_to_tune():
@@ -159,15 +182,19 @@ def test_without_any_border_there_is_nothing_to_tune():
 
 def test_scores_are_current_only_with_their_recipe(tmp_path, monkeypatch):
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
-    assert not detection.is_recorded("blur") and not boundaries.is_recorded_human()
-    table = pd.DataFrame([("gradient", "blur", 1, "bsds500/val", "1", 256, 0, "ap", 0.5)], columns=evaluation.COLUMNS)
+    assert not detection.is_recorded("blur") and not human.is_recorded_human()
+    table = pd.DataFrame(
+        [("gradient", "blur", 1, "bsds500/val", "1", 256, 0, "ap", 0.5)], columns=evaluation.COLUMNS
+    )
     for path in (detection._path("blur"), detection.curves_path("blur")):
         evaluation.write_scores(path, table, {"recipe": detection.recipe("blur")})
     assert detection.is_recorded("blur")
     with monkeypatch.context() as other:
         other.setattr(detection, "THRESHOLD", 40)
         assert not detection.is_recorded("blur")
-    monkeypatch.setitem(experiments.study(), "protocol", experiments.study()["protocol"] | {"seed": 1})
+    monkeypatch.setitem(
+        experiments.study(), "protocol", experiments.study()["protocol"] | {"seed": 1}
+    )
     assert not detection.is_recorded("blur")
 
 
@@ -182,41 +209,51 @@ def line(column, rows=20, columns=30):
 
 @pytest.mark.parametrize(("shift", "found"), [(0, 20), (2, 20), (3, 0)])
 def test_matching_keeps_to_its_tolerance(shift, found):
-    ours, theirs = boundaries.match(line(10), line(10 + shift), tolerance=2.5)
+    ours, theirs = human.match(line(10), line(10 + shift), tolerance=2.5)
     assert ours.sum() == theirs.sum() == found
 
 
 def test_matching_is_one_to_one():
     broad = line(9) | line(10) | line(11)
-    ours, theirs = boundaries.match(broad, line(10), tolerance=2.5)
+    ours, theirs = human.match(broad, line(10), tolerance=2.5)
     assert ours.sum() == 20 and theirs.sum() == 20
     crossing = np.zeros((1, 6), bool), np.zeros((1, 6), bool)
-    crossing[0][0, [1, 3]] = True  # 3 alone reaches 5, so that 1 must take 2: greed by distance would give 2 to 3
+    crossing[0][0, [1, 3]] = (
+        True  # 3 alone reaches 5, so that 1 must take 2: greed by distance would give 2 to 3
+    )
     crossing[1][0, [2, 5]] = True
-    assert [mask.sum() for mask in boundaries.match(*crossing, tolerance=2)] == [2, 2]
+    assert [mask.sum() for mask in human.match(*crossing, tolerance=2)] == [2, 2]
 
 
 def test_matching_with_nothing():
     for pair in ((line(3), line(3) & False), (line(3) & False, line(3))):
-        assert not any(mask.any() for mask in boundaries.match(*pair, tolerance=5))
+        assert not any(mask.any() for mask in human.match(*pair, tolerance=5))
 
 
 def test_precision_takes_any_annotator_and_recall_all():
     detected = line(5) | line(20)  # the diagonal is 36 pixels, the tolerance 0.27
-    assert boundaries.compare(detected, [line(5), line(20), line(12)]) == (40, 40, 60, 40)
+    assert human.compare(detected, [line(5), line(20), line(12)]) == (40, 40, 60, 40)
     broad = line(4) | line(5) | line(6)
-    assert boundaries.compare(broad, [line(5)])[0] <= 20  # thinned first
+    assert human.compare(broad, [line(5)])[0] <= 20  # thinned first
 
 
 def test_best_thresholds():
-    rows = [("a", 1.0, 10, 5, 10, 10), ("a", 2.0, 5, 5, 10, 5), ("b", 1.0, 20, 5, 10, 10), ("b", 2.0, 5, 5, 10, 8)]
-    table = pd.DataFrame(rows, columns=["image", "threshold", *boundaries.COUNTS])
-    best = boundaries.best(table)
+    rows = [
+        ("a", 1.0, 10, 5, 10, 10),
+        ("a", 2.0, 5, 5, 10, 5),
+        ("b", 1.0, 20, 5, 10, 10),
+        ("b", 2.0, 5, 5, 10, 8),
+    ]
+    table = pd.DataFrame(rows, columns=["image", "threshold", *human.COUNTS])
+    best = human.best(table)
     precision, recall = 1, 13 / 20
     assert best.ods == pytest.approx(2 * precision * recall / (precision + recall))
     assert (best.precision, best.recall) == (precision, recall)
     assert best.low <= best.ods <= best.high
-    precision, recall = 10 / 15, 18 / 20  # a at its first threshold, where it is no worse than at its second
+    precision, recall = (
+        10 / 15,
+        18 / 20,
+    )  # a at its first threshold, where it is no worse than at its second
     assert best.ois == pytest.approx(2 * precision * recall / (precision + recall))
 
 
@@ -225,16 +262,21 @@ def test_missing_human_boundaries_say_how_to_get_them(tmp_path, monkeypatch, roo
     monkeypatch.delenv("ANISODIFF_DATA", raising=False)
     if root:
         monkeypatch.setenv("ANISODIFF_DATA", str(tmp_path))
-    with pytest.raises(images.MissingCollection, match=r"groundTruth/val/101085.mat .*data/README.md"):
-        boundaries.annotations("101085")
+    with pytest.raises(
+        collections.MissingCollection, match=r"groundTruth/val/101085.mat .*data/README.md"
+    ):
+        human.annotations("101085")
 
 
 def test_annotations_are_read(tmp_path, monkeypatch):
     monkeypatch.setenv("ANISODIFF_DATA", str(tmp_path))
-    folder = tmp_path / boundaries.FOLDER
+    folder = tmp_path / human.FOLDER
     folder.mkdir(parents=True)
     drawn = np.empty((1, 2), object)
     for at in range(2):
-        drawn[0, at] = {"Segmentation": np.ones((20, 30), np.uint16), "Boundaries": line(at).astype(np.uint8)}
+        drawn[0, at] = {
+            "Segmentation": np.ones((20, 30), np.uint16),
+            "Boundaries": line(at).astype(np.uint8),
+        }
     savemat(folder / "1.mat", {"groundTruth": drawn})
-    assert np.array_equal(boundaries.annotations("1"), [line(0), line(1)])
+    assert np.array_equal(human.annotations("1"), [line(0), line(1)])

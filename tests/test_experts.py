@@ -8,14 +8,19 @@ import torch
 from torch.nn.functional import conv2d
 from torch.utils.flop_counter import FlopCounterMode
 
-from anisodiff import models
-from anisodiff.diffusion import Diffusion, UnstableStep
-from anisodiff.diffusivities import experts as experts_file
-from anisodiff.diffusivities import unet
-from anisodiff.diffusivities.experts import FUNCTIONS, Experts, Monomials, Splines, noise_level
-from anisodiff.diffusivities.splines import hinges, indexed_spline_sum, respond, spline_sum
-from anisodiff.diffusivities.unet import UNet
-from anisodiff.ellipticity import ellipticity, turning_point
+from anisodiff.methods.diffusion import experts as experts_file
+from anisodiff.methods.diffusion import unet
+from anisodiff.methods.diffusion.experts import FUNCTIONS, Experts, Monomials, Splines, noise_level
+from anisodiff.methods.diffusion.kernels.splines import (
+    hinges,
+    indexed_spline_sum,
+    respond,
+    spline_sum,
+)
+from anisodiff.methods.diffusion.scheme import Diffusion, UnstableStep
+from anisodiff.methods.diffusion.unet import UNet
+from anisodiff.metrics.ellipticity import ellipticity, turning_point
+from anisodiff.study import models
 
 
 def random(*shape, seed=0):
@@ -32,14 +37,18 @@ def with_gradients(function, *arguments):
 
 def assert_alike(compiled, plain):
     for one, other in zip(compiled, plain, strict=True):
-        torch.testing.assert_close(one.double(), other, rtol=0, atol=1e-4 * other.abs().max().item())
+        torch.testing.assert_close(
+            one.double(), other, rtol=0, atol=1e-4 * other.abs().max().item()
+        )
 
 
 @pytest.mark.parametrize("wider", [0, 1])
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 12])
 def test_compiled_responses_and_their_gradients_are_those_of_a_convolution(size, wider):
     given = random(2, 1, 20, 17), random(5, size, size + wider)
-    plain = with_gradients(lambda z, k: conv2d(z, k[:, None]), *(tensor.double() for tensor in given))
+    plain = with_gradients(
+        lambda z, k: conv2d(z, k[:, None]), *(tensor.double() for tensor in given)
+    )
     assert_alike(with_gradients(respond, *given), plain)
 
 
@@ -53,12 +62,22 @@ def test_compiled_splines_and_their_gradients_are_those_of_the_plain_form(interv
 
 def test_splines_take_any_response_and_gradients_of_any_layout():
     nodal = random(3, 21)
-    far = torch.tensor([-1e30, -200.0, -88.0, 0.0, 88.0, 200.0, 1e30]).reshape(1, 1, 1, 7).expand(1, 3, 1, 7)
+    far = (
+        torch.tensor([-1e30, -200.0, -88.0, 0.0, 88.0, 200.0, 1e30])
+        .reshape(1, 1, 1, 7)
+        .expand(1, 3, 1, 7)
+    )
     ends = [nodal[:, at].sum() for at in (0, 0, 0, 10, 20, 20, 20)]
-    torch.testing.assert_close(spline_sum(far, nodal)[0, 0, 0], torch.stack(ends), rtol=0, atol=2e-4)
+    torch.testing.assert_close(
+        spline_sum(far, nodal)[0, 0, 0], torch.stack(ends), rtol=0, atol=2e-4
+    )
     for value in (torch.nan, torch.inf):
-        indexed_spline_sum(torch.full((1, 3, 2, 2), value, dtype=torch.float64), nodal.double())  # no index beyond
-    assert spline_sum(torch.full((1, 3, 2, 2), torch.nan), nodal).isnan().all()  # and none made a number
+        indexed_spline_sum(
+            torch.full((1, 3, 2, 2), value, dtype=torch.float64), nodal.double()
+        )  # no index beyond
+    assert (
+        spline_sum(torch.full((1, 3, 2, 2), torch.nan), nodal).isnan().all()
+    )  # and none made a number
     responses, given = random(2, 3, 8, 9).requires_grad_(), random(2, 1, 9, 8).mT
     spline_sum(responses, nodal).backward(given)
     before, responses.grad = responses.grad, None
@@ -161,7 +180,10 @@ def test_what_is_summed_in_one_go_is_the_same(experts, size):
     diffusivity, u = Experts("splines", size, experts), 255 * torch.rand(2, 1, 23, 31)
     with torch.inference_mode():
         torch.testing.assert_close(
-            diffusivity._summed(u), diffusivity.functions(diffusivity.responses(u)), rtol=0, atol=1e-5
+            diffusivity._summed(u),
+            diffusivity.functions(diffusivity.responses(u)),
+            rtol=0,
+            atol=1e-5,
         )
 
 
@@ -205,7 +227,9 @@ def test_parameters_of_roth_black_and_of_the_u_net_are_those_of_the_release():
     assert count("unet-diffusivity", 25) == 27_581
 
 
-@pytest.mark.parametrize("name", [name for name in models.names() if name.startswith(("foe-s-", "network"))])
+@pytest.mark.parametrize(
+    "name", [name for name in models.names() if name.startswith(("foe-s-", "network"))]
+)
 def test_no_freedom_takes_more_than_thirty_thousand_parameters(name):
     assert 1000 < count(name, 25) <= 30_000
 
@@ -219,8 +243,16 @@ def test_pytorch_counts_the_operations_of_all_responses():
 
 
 def test_between_the_published_levels_the_nearest_size_is_taken():
-    assert models.entry("foe-s").arguments(40)["size"] == models.entry("foe-s").arguments(50)["size"] == 9
-    assert models.entry("foe-s").arguments(5)["size"] == models.entry("foe-s").arguments(15)["size"] == 6
+    assert (
+        models.entry("foe-s").arguments(40)["size"]
+        == models.entry("foe-s").arguments(50)["size"]
+        == 9
+    )
+    assert (
+        models.entry("foe-s").arguments(5)["size"]
+        == models.entry("foe-s").arguments(15)["size"]
+        == 6
+    )
 
 
 def test_a_seed_is_a_variation_of_the_training_not_of_the_model():

@@ -12,7 +12,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from anisodiff import figures
+from anisodiff.reports import figures
 
 
 @pytest.fixture(autouse=True)
@@ -44,14 +44,25 @@ def table():
 
 
 def pictures(data):
-    for name, content in re.findall(r'class="only-(light|dark) figure"[^>]*base64,([^"]+)"', data["text/html"]):
-        yield name, np.asarray(Image.open(io.BytesIO(base64.b64decode(content))).convert("RGBA")).astype(int)
+    for name, content in re.findall(
+        r'class="only-(light|dark) figure"[^>]*base64,([^"]+)"', data["text/html"]
+    ):
+        yield (
+            name,
+            np.asarray(Image.open(io.BytesIO(base64.b64decode(content))).convert("RGBA")).astype(
+                int
+            ),
+        )
 
 
 def contrast(first, second):
     def luminance(colour):
         rgb = np.array(to_rgb(colour))
-        return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
+        return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ [
+            0.2126,
+            0.7152,
+            0.0722,
+        ]
 
     dim, bright = sorted((luminance(first), luminance(second)))
     return (bright + 0.05) / (dim + 0.05)
@@ -93,7 +104,9 @@ def test_the_cycle_is_readable_on_both_pages():
 
 def test_gray_images_are_kept(shown):
     image = np.linspace(0, 255, 64 * 48).reshape(48, 64)
-    grid = figures.images([[image, None], [image, image]], ["a", "b"], ["c", "d"], [["", ""], ["1", "2"]])
+    grid = figures.images(
+        [[image, None], [image, image]], ["a", "b"], ["c", "d"], [["", ""], ["1", "2"]]
+    )
     figures.show(grid, "grid")
     versions = dict(pictures(shown[0][0]))
     opaque = versions["dark"][..., 3] == 255
@@ -111,23 +124,37 @@ def test_differences_are_paired(table):
 
 
 def test_heat_map_marks_its_optimum():
-    table = pd.DataFrame([[1.0, 2], [3, 9], [4, 5]], index=pd.Index([1, 2, 3], name="steps"), columns=[10, 20])
+    table = pd.DataFrame(
+        [[1.0, 2], [3, 9], [4, 5]], index=pd.Index([1, 2, 3], name="steps"), columns=[10, 20]
+    )
     ax = figures.heat_map(table, near=1, digits=1)
     assert ax.texts[0].get_text() == "9.0"
     np.testing.assert_allclose(ax.lines[-1].get_xydata(), [[1.5, 1.5]])
 
 
 def test_gains_have_a_row_for_each_degradation_and_one_legend(table):
-    scores = pd.concat([table.assign(metric="psnr"), table.assign(metric="ssim", value=table.value / 40)])
-    fig = figures.gains({"gaussian": scores, "blur": scores}, {"learned": "learned lambda", "tuned": "tuned"}, "tuned")
+    scores = pd.concat(
+        [table.assign(metric="psnr"), table.assign(metric="ssim", value=table.value / 40)]
+    )
+    fig = figures.gains(
+        {"gaussian": scores, "blur": scores},
+        {"learned": "learned lambda", "tuned": "tuned"},
+        "tuned",
+    )
     assert [ax.get_ylabel() for ax in fig.axes] == ["gaussian", "", "blur", ""]
     for ax, gain in zip(fig.axes, (0.5, 0.5 / 40) * 2, strict=True):
         line = next(line for line in ax.lines if line.get_label() == "learned lambda")
         np.testing.assert_allclose(line.get_ydata(), gain, rtol=0.05)
         assert ax.get_legend() is None
-    small = pd.concat([table.assign(metric=metric, value=table.value * 1e-6) for metric in ("psnr", "ssim")])
-    for ax in figures.gains({"blur": small}, {"learned": "learned lambda", "tuned": "tuned"}, "tuned").axes:
-        assert ax.get_ylim()[0] <= -0.002 and ax.get_ylim()[1] >= 0.002  # where it looks like nothing
+    small = pd.concat(
+        [table.assign(metric=metric, value=table.value * 1e-6) for metric in ("psnr", "ssim")]
+    )
+    for ax in figures.gains(
+        {"blur": small}, {"learned": "learned lambda", "tuned": "tuned"}, "tuned"
+    ).axes:
+        assert (
+            ax.get_ylim()[0] <= -0.002 and ax.get_ylim()[1] >= 0.002
+        )  # where it looks like nothing
     assert [text.get_text() for text in fig.legends[0].get_texts()] == ["learned lambda"]
 
 
@@ -140,6 +167,11 @@ def test_a_signed_function_is_white_at_zero_and_of_two_hues_beside_it():
 
 
 def test_an_interval_is_one_cell_with_signs():
-    assert figures.interval((0.126, -0.034, 0.3)) == "+0.13<br><small>−0.03&nbsp;to&nbsp;+0.30</small>"
+    assert (
+        figures.interval((0.126, -0.034, 0.3)) == "+0.13<br><small>−0.03&nbsp;to&nbsp;+0.30</small>"
+    )
     assert figures.interval((-0.0126, -0.02, 0.001), digits=3).startswith("−0.013<br>")
-    assert figures.interval((-0.001, -0.004, 0.0)) == "+0.00<br><small>+0.00&nbsp;to&nbsp;+0.00</small>"
+    assert (
+        figures.interval((-0.001, -0.004, 0.0))
+        == "+0.00<br><small>+0.00&nbsp;to&nbsp;+0.00</small>"
+    )

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from anisodiff.pages.parameters import declared
+from anisodiff.reports.pages.parameters import declared
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -27,12 +27,16 @@ STUDY = yaml.safe_load((ROOT / "study.yml").read_text())
 def asked():
     """The requirements of pyproject.toml by canonical name, extras included."""
     lines = chain(PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
-    return {canonicalize_name(requirement.name): requirement for requirement in map(Requirement, lines)}
+    return {
+        canonicalize_name(requirement.name): requirement for requirement in map(Requirement, lines)
+    }
 
 
 def locked():
     """The versions of the lock by canonical name; torch, which the lock leaves to the reader, as pyproject pins it."""
-    pins = re.findall(r"^([\w.-]+)==([^\s;\\]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    pins = re.findall(
+        r"^([\w.-]+)==([^\s;\\]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE
+    )
     torch = re.search(r"\d[\d.]*", str(asked()["torch"].specifier))[0]
     return {canonicalize_name(name): version for name, version in pins} | {"torch": torch}
 
@@ -49,24 +53,35 @@ def test_every_dependency_is_locked():
         for name, requirement in asked().items()
         if not requirement.specifier.contains(versions.get(name, "0"), prereleases=True)
     ]
-    assert not wrong, f"not in the lock at a version that pyproject.toml allows: {wrong}; 'make lock' makes it anew"
+    assert not wrong, (
+        f"not in the lock at a version that pyproject.toml allows: {wrong}; 'make lock' makes it anew"
+    )
 
 
 def test_environment_is_that_of_the_lock():
     entries = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
-    python = next(entry for entry in entries if isinstance(entry, str) and entry.startswith("python="))
+    python = next(
+        entry for entry in entries if isinstance(entry, str) and entry.startswith("python=")
+    )
     assert python.removeprefix("python=") in SpecifierSet(PROJECT["requires-python"])
     pins = next(entry["pip"] for entry in entries if isinstance(entry, dict))
     assert "-e ." in pins, "the package itself"
-    here = {canonicalize_name(name): version for name, version in (pin.split("==") for pin in pins if "==" in pin)}
+    here = {
+        canonicalize_name(name): version
+        for name, version in (pin.split("==") for pin in pins if "==" in pin)
+    }
     there = {name: locked()[name] for name in asked()}
     change = {name: (here.get(name), there.get(name)) for name in here.keys() | there.keys()}
     change = {name: pair for name, pair in change.items() if pair[0] != pair[1]}
-    assert not change, f"environment.yml has the first, pyproject.toml and the lock want the second: {change}"
+    assert not change, (
+        f"environment.yml has the first, pyproject.toml and the lock want the second: {change}"
+    )
 
 
 def test_makefile_and_environment_use_the_python_of_the_book():
-    python = re.search(r"^PYTHON \?= python([\d.]+)", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
+    python = re.search(
+        r"^PYTHON \?= python([\d.]+)", (ROOT / "Makefile").read_text(), re.MULTILINE
+    )[1]
     assert f"- python={python}\n" in (ROOT / "environment.yml").read_text()
     assert f'python-version: "{python}"' in (ROOT / ".github/workflows/book.yml").read_text()
     torch = locked()["torch"]
@@ -102,10 +117,14 @@ def test_notebook(path):
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert all(not cell.outputs and cell.execution_count is None for cell in code), "'nbstripout' removes the outputs"
+    assert all(not cell.outputs and cell.execution_count is None for cell in code), (
+        "'nbstripout' removes the outputs"
+    )
     assert "parameters" in code[0].metadata.get("tags", []), "the parameters come first"
     assert sum("parameters" in cell.metadata.get("tags", []) for cell in code) == 1
-    assert f'pages.start(globals(), "{path.stem}")' in code[1].source, "the page checks them at once"
+    assert f'pages.start(globals(), "{path.stem}")' in code[1].source, (
+        "the page checks them at once"
+    )
     assert code[-1].source.strip() == "page.finish()"
     parameters = declared(code[0].source)
     assert parameters["profile"].choices == ("smoke", "quick", "paper")

@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from anisodiff.pages.running import run
+from anisodiff.reports.pages.running import run
 
 OTHER = {
     "degradations": {"image": "brick", "seed": 3},
@@ -15,12 +15,20 @@ OTHER = {
     "freedoms": {"freedom": "edges", "image": "brick"},
     "unet_diffusivity": {"sigma": 15.0, "image": "brick"},
     "edginess": {"image": "brick", "model": "input", "seed": 3},
-    "border_classification": {"degradation": "poisson", "level": 5.5, "threshold": 50, "image": "astronaut"},
+    "border_classification": {
+        "degradation": "poisson",
+        "level": 5.5,
+        "threshold": 50,
+        "image": "astronaut",
+    },
     "borders_in_diffusion": {"degradation": "salt-pepper", "level": 0.2, "image": "grass"},
 }
 
 
-TRAINS = {"p1_diffusivities", "border_classification"}  # with these parameters: a training shows its progress
+TRAINS = {
+    "p1_diffusivities",
+    "border_classification",
+}  # with these parameters: a training shows its progress
 
 
 @pytest.mark.parametrize("page", OTHER)
@@ -35,7 +43,12 @@ def test_page_runs_with_other_parameters(page, tmp_path):
     noise = [output for output in shown if output.output_type in ("stream", "error")]
     if page in TRAINS:
         noise = [
-            output for output in noise if output.get("text", "!").strip() and "step/s" not in output.get("text", "")
+            output
+            for output in noise
+            if output.get("text", "!").strip() and "step/s" not in output.get("text", "")
         ]
     assert not noise, "on a published page; the progress of a training that was asked for is none"
-    assert sum("figure" in output.metadata for output in shown if output.output_type == "display_data") >= 2
+    assert (
+        sum("figure" in output.metadata for output in shown if output.output_type == "display_data")
+        >= 2
+    )

@@ -11,8 +11,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from anisodiff import pages
-from anisodiff.pages.parameters import declared
+from anisodiff.reports import pages
+from anisodiff.reports.pages.parameters import declared
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -73,23 +73,41 @@ def call(root, *command):
 
 
 def page(root, *arguments):
-    return call(root, sys.executable, "-m", "anisodiff.pages", *arguments, "--root", root)
+    return call(root, sys.executable, "-m", "anisodiff.reports.pages", *arguments, "--root", root)
 
 
 def snakemake(target="book"):
-    options = ["--cores", "2", "--rerun-incomplete", "--nolock", "--keep-going", "--quiet", "progress", "host"]
+    options = [
+        "--cores",
+        "2",
+        "--rerun-incomplete",
+        "--nolock",
+        "--keep-going",
+        "--quiet",
+        "progress",
+        "host",
+    ]
     return [BIN / "snakemake", *options, "--config", "profile=quick", "--", target]
 
 
 def ran(said):
     """The pages that the pipeline says it ran."""
-    return sorted(line.split()[-1] for line in said.splitlines() if line.startswith("Job") and ": page " in line)
+    return sorted(
+        line.split()[-1]
+        for line in said.splitlines()
+        if line.startswith("Job") and ": page " in line
+    )
 
 
 def start(injected="", **values):
     """What the cell after the parameters cell does, as IPython would have it."""
     defaults = {name: parameter.default for name, parameter in declared(PARAMETERS).items()}
-    cells = ["", PARAMETERS, *([injected] if injected else []), "page = pages.start(globals(), 'toy')"]
+    cells = [
+        "",
+        PARAMETERS,
+        *([injected] if injected else []),
+        "page = pages.start(globals(), 'toy')",
+    ]
     return pages.start({"In": cells} | defaults | values, "toy")
 
 
@@ -136,7 +154,9 @@ def test_a_page_without_parameters_says_how_they_are_written():
 def test_declarations_that_cannot_be_checked_are_refused():
     with pytest.raises(pages.ParameterError, match="'x' is declared dict"):
         declared("x: dict = {}")
-    with pytest.raises(pages.ParameterError, match=r"range of parameter 'x' cannot be read: \[low, 3\]"):
+    with pytest.raises(
+        pages.ParameterError, match=r"range of parameter 'x' cannot be read: \[low, 3\]"
+    ):
         declared("x: int = 1  # count [low, 3]")
 
 
@@ -155,7 +175,9 @@ def test_a_number_is_finite():
 
 def test_a_number_is_shown_with_a_true_minus_and_kept_as_it_is(monkeypatch):
     shown = []
-    monkeypatch.setattr("IPython.display.display", lambda data, metadata, raw: shown.append((data, metadata)))
+    monkeypatch.setattr(
+        "IPython.display.display", lambda data, metadata, raw: shown.append((data, metadata))
+    )
     start().number("gain", -0.127, digits=2)
     ((data, metadata),) = shown
     assert list(data.values()) == ["'−0.13'"]
@@ -163,13 +185,19 @@ def test_a_number_is_shown_with_a_true_minus_and_kept_as_it_is(monkeypatch):
 
 
 def test_papermill_alone_refuses_in_one_line(study):
-    status, said = call(study, BIN / "papermill", "notebooks/first.ipynb", "out.ipynb", "-p", "sigmaa", "30")
+    status, said = call(
+        study, BIN / "papermill", "notebooks/first.ipynb", "out.ipynb", "-p", "sigmaa", "30"
+    )
     assert status != 0
-    assert said.split("\n")[-3].startswith("ParameterError: unknown parameter 'sigmaa' = 30; this page has: sigma, ")
+    assert said.split("\n")[-3].startswith(
+        "ParameterError: unknown parameter 'sigmaa' = 30; this page has: sigma, "
+    )
 
 
 def test_a_refused_parameter_starts_nothing(study):
-    status, said = page(study, "run", "first", "--output", study / "out.ipynb", "-p", "steps", "2.5")
+    status, said = page(
+        study, "run", "first", "--output", study / "out.ipynb", "-p", "steps", "2.5"
+    )
     assert status == 1
     assert said == "steps = 2.5 is refused: give an int in [1, 10] (diffusion steps)\n"
     assert not (study / "_build").exists()
@@ -266,7 +294,9 @@ def test_a_killed_run_stops_and_is_resumed(study):
 
 def running(process):
     """Whether a process is there and not just waiting to be buried."""
-    return (status := Path(f"/proc/{process}/status")).exists() and "State:\tZ" not in status.read_text()
+    return (
+        status := Path(f"/proc/{process}/status")
+    ).exists() and "State:\tZ" not in status.read_text()
 
 
 def wait_until(condition, seconds):

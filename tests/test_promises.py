@@ -10,8 +10,14 @@ import pytest
 import torch
 from torch import nn
 
-from anisodiff import diffusivities
-from anisodiff.diffusion import (
+from anisodiff.methods import diffusion
+from anisodiff.methods.diffusion.borders import BorderLambdas, BorderP1, Probability
+from anisodiff.methods.diffusion.classic import Constant, PeronaMalik
+from anisodiff.methods.diffusion.experts import Experts
+from anisodiff.methods.diffusion.learned_lambda import LearnedLambda, LearnedLambdaTime
+from anisodiff.methods.diffusion.network import Network
+from anisodiff.methods.diffusion.p1 import P1, cosines, gradient_norm, piecewise_affine
+from anisodiff.methods.diffusion.scheme import (
     STABLE,
     Diffusion,
     UnstableStep,
@@ -21,14 +27,8 @@ from anisodiff.diffusion import (
     on_edges,
     on_pixels,
 )
-from anisodiff.diffusivities.borders import BorderLambdas, BorderP1, Probability
-from anisodiff.diffusivities.classic import Constant, PeronaMalik
-from anisodiff.diffusivities.experts import Experts
-from anisodiff.diffusivities.learned_lambda import LearnedLambda, LearnedLambdaTime
-from anisodiff.diffusivities.network import Network
-from anisodiff.diffusivities.p1 import P1, cosines, gradient_norm, piecewise_affine
-from anisodiff.diffusivities.unet import UNet
-from anisodiff.diffusivities.untied import Untied
+from anisodiff.methods.diffusion.unet import UNet
+from anisodiff.methods.diffusion.untied import Untied
 
 
 def as_if_trained(kind, *arguments, **more):
@@ -93,9 +93,24 @@ MAKERS = {
     "network-memory": lambda: network(memory=True, each=2),
     "unet": unet,
 }
-SIGNED = {"p1", "p1-pointwise", "p1-borders", "experts-signed"}  # g may be negative: no principle holds but the mean's
-HAS_ENERGY = {"perona-malik-1", "perona-malik-2", "learned-lambda-1", "learned-lambda-2", "constant"}
-SEES_DIRECTIONS = MAKERS.keys() - {"perona-malik-1", "perona-malik-2", "constant"}  # a network's filters
+SIGNED = {
+    "p1",
+    "p1-pointwise",
+    "p1-borders",
+    "experts-signed",
+}  # g may be negative: no principle holds but the mean's
+HAS_ENERGY = {
+    "perona-malik-1",
+    "perona-malik-2",
+    "learned-lambda-1",
+    "learned-lambda-2",
+    "constant",
+}
+SEES_DIRECTIONS = MAKERS.keys() - {
+    "perona-malik-1",
+    "perona-malik-2",
+    "constant",
+}  # a network's filters
 SHAPES = [(1, 1), (1, 2), (1, 17), (16, 1), (2, 2), (7, 12), (33, 20)]
 
 every = pytest.mark.parametrize("name", MAKERS)
@@ -123,14 +138,16 @@ def states(diffusion, f):
 
 def test_every_diffusivity_of_the_library_is_held_to_its_promises():
     modules = [
-        importlib.import_module(f"{diffusivities.__name__}.{m.name}")
-        for m in pkgutil.iter_modules(diffusivities.__path__)
+        importlib.import_module(f"{diffusion.__name__}.{m.name}")
+        for m in pkgutil.iter_modules(diffusion.__path__)
     ]
     declared = {
         thing
         for module in modules
         for thing in vars(module).values()
-        if isinstance(thing, type) and thing.__module__ == module.__name__ and hasattr(thing, "forward")
+        if isinstance(thing, type)
+        and thing.__module__ == module.__name__
+        and hasattr(thing, "forward")
         if hasattr(thing, "bound") or "bound" in thing.__init__.__code__.co_names
     }
     assert declared == {type(make()) for make in MAKERS.values()}
@@ -152,9 +169,14 @@ def test_the_mean_is_kept(name, shape):
     f = noise(2, 1, *shape)
     seen = states(longest(name), f)
     assert seen.shape == (11, 2, 1, *shape)
-    largest = seen.abs().max()  # a negative g lets values grow, and with them what rounding leaves of their sum
+    largest = (
+        seen.abs().max()
+    )  # a negative g lets values grow, and with them what rounding leaves of their sum
     torch.testing.assert_close(
-        seen.mean((-2, -1)), f.mean((-2, -1)).expand(11, 2, 1), rtol=1e-13, atol=1e-15 * largest.item()
+        seen.mean((-2, -1)),
+        f.mean((-2, -1)).expand(11, 2, 1),
+        rtol=1e-13,
+        atol=1e-15 * largest.item(),
     )
 
 
@@ -186,13 +208,17 @@ def potential(diffusivity, u):
     if isinstance(diffusivity, Constant):
         return (diffusivity.bound * d**2 / 2).sum()
     squared = diffusivity.lambda_.double().detach() ** 2
-    density = 1 - torch.exp(-(d**2) / squared) if diffusivity.option == 1 else torch.log1p(d**2 / squared)
+    density = (
+        1 - torch.exp(-(d**2) / squared) if diffusivity.option == 1 else torch.log1p(d**2 / squared)
+    )
     return (squared / 2 * density).sum()
 
 
 @nonnegative
 def test_the_sum_of_squares_does_not_grow(name):
-    assert (states(longest(name, steps=30), noise(1, 1, 24, 31)).square().sum((1, 2, 3, 4)).diff() < 0).all()
+    assert (
+        states(longest(name, steps=30), noise(1, 1, 24, 31)).square().sum((1, 2, 3, 4)).diff() < 0
+    ).all()
 
 
 @energetic
@@ -216,7 +242,9 @@ def test_the_diffusion_descends_the_gradient_of_its_energy(name):
 @every
 def test_autograd_equals_finite_differences(name):
     diffusion = longest(name, steps=3).eval()
-    assert torch.autograd.gradcheck(diffusion, noise(1, 1, 5, 4).requires_grad_(), atol=1e-4, rtol=1e-4)
+    assert torch.autograd.gradcheck(
+        diffusion, noise(1, 1, 5, 4).requires_grad_(), atol=1e-4, rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize("option", [1, 2])
@@ -226,7 +254,9 @@ def test_the_gradient_for_lambda_equals_finite_differences(option):
         diffusion.diffusivity.lambda_ = z
         return diffusion(noise(2, 1, 5, 4))
 
-    assert torch.autograd.gradcheck(restored, torch.full((2, 1, 1, 1), 40.0, dtype=torch.float64, requires_grad=True))
+    assert torch.autograd.gradcheck(
+        restored, torch.full((2, 1, 1, 1), 40.0, dtype=torch.float64, requires_grad=True)
+    )
 
 
 def test_a_negative_diffusivity_sharpens_beyond_the_extremes_and_undoes_the_heat_equation():
@@ -236,7 +266,9 @@ def test_a_negative_diffusivity_sharpens_beyond_the_extremes_and_undoes_the_heat
     torch.testing.assert_close(back, growth * wave, rtol=1e-12, atol=0)
     assert back.max() > wave.max()
     spread = Diffusion(Constant(1), 1, 0.01)(wave)
-    torch.testing.assert_close(explicit_step(spread, torch.full_like(wave, -1.0), 0.01), wave, rtol=0, atol=3e-4)
+    torch.testing.assert_close(
+        explicit_step(spread, torch.full_like(wave, -1.0), 0.01), wave, rtol=0, atol=3e-4
+    )
 
 
 def test_a_p1_function_is_affine_between_its_nodes_and_constant_beyond():
@@ -248,10 +280,14 @@ def test_a_p1_function_is_affine_between_its_nodes_and_constant_beyond():
 def test_the_gradient_norm_sees_both_sides():
     edge = torch.zeros(1, 1, 3, 4)
     edge[..., 2:] = 6
-    assert gradient_norm(edge)[0, 0, 1].tolist() == pytest.approx([0, 18**0.5, 18**0.5, 0], abs=1e-5)
+    assert gradient_norm(edge)[0, 0, 1].tolist() == pytest.approx(
+        [0, 18**0.5, 18**0.5, 0], abs=1e-5
+    )
 
 
-@pytest.mark.parametrize("name", [name for name in MAKERS if not getattr(MAKERS[name](), "blind", True)])
+@pytest.mark.parametrize(
+    "name", [name for name in MAKERS if not getattr(MAKERS[name](), "blind", True)]
+)
 def test_who_is_told_the_level_minds_it_image_by_image(name):
     diffusivity, f = MAKERS[name]().double(), noise(1, 1, 9, 8)
     both = []
@@ -267,15 +303,21 @@ def test_who_is_told_the_level_minds_it_image_by_image(name):
 
 def test_waves_give_all_functions_on_the_nodes_the_slow_ones_most_easily():
     waves = cosines(9).double()
-    torch.testing.assert_close(waves.T @ waves, torch.diag(waves.square().sum(0)), atol=1e-6, rtol=0)
-    torch.testing.assert_close(waves[0] * torch.arange(1, 10), torch.cos(torch.pi * torch.arange(9) / 18).double())
+    torch.testing.assert_close(
+        waves.T @ waves, torch.diag(waves.square().sum(0)), atol=1e-6, rtol=0
+    )
+    torch.testing.assert_close(
+        waves[0] * torch.arange(1, 10), torch.cos(torch.pi * torch.arange(9) / 18).double()
+    )
 
 
 def test_the_two_p1_functions_are_mixed_by_the_probability():
     diffusivity, f = MAKERS["p1-borders"]().double(), noise(1, 1, 9, 8)
     found = []
     for p in (0.0, 1.0, 0.25):
-        diffusivity.probability = Probability("classifier", 30, lambda f, p=p: torch.full_like(f, p))
+        diffusivity.probability = Probability(
+            "classifier", 30, lambda f, p=p: torch.full_like(f, p)
+        )
         diffusivity.prepare(f)
         found.append(diffusivity(f))
     smooth, border, mixed = found
@@ -313,7 +355,11 @@ def test_flips_and_transposes_commute(name, turn):
 
 def test_divergence_is_the_negative_adjoint_of_the_gradient():
     for rows, columns in SHAPES:
-        u, x, y = noise(rows, columns), noise(rows, columns - 1, seed=1), noise(rows - 1, columns, seed=2)
+        u, x, y = (
+            noise(rows, columns),
+            noise(rows, columns - 1, seed=1),
+            noise(rows - 1, columns, seed=2),
+        )
         du_x, du_y = gradient(u)
         paired = (du_x * x).sum() + (du_y * y).sum()
         torch.testing.assert_close(paired, -(u * divergence(x, y)).sum(), rtol=1e-12, atol=1e-8)
@@ -333,13 +379,18 @@ def order(errors):
 def test_a_cosine_decays_by_the_discrete_eigenvalue():
     eigenvalue = -8 * np.sin(pi * 3 / (2 * 16)) ** 2
     decayed = Diffusion(Constant(1), 7, 0.2)(mode(16, 3))
-    torch.testing.assert_close(decayed, (1 + 0.2 * eigenvalue) ** 7 * mode(16, 3), rtol=0, atol=1e-13)
+    torch.testing.assert_close(
+        decayed, (1 + 0.2 * eigenvalue) ** 7 * mode(16, 3), rtol=0, atol=1e-13
+    )
 
 
 def test_first_order_in_the_step_size():
     eigenvalue, time = -8 * np.sin(pi / (2 * 16)) ** 2, 8.0
     exact = np.exp(eigenvalue * time) * mode(16)
-    errors = [(Diffusion(Constant(1), n, time / n)(mode(16)) - exact).abs().max().item() for n in (32, 64, 128, 256)]
+    errors = [
+        (Diffusion(Constant(1), n, time / n)(mode(16)) - exact).abs().max().item()
+        for n in (32, 64, 128, 256)
+    ]
     assert order(errors) == pytest.approx(1, abs=0.03)
 
 
@@ -349,7 +400,12 @@ def test_second_order_in_the_pixel_size():
     for side in (8, 16, 32):
         steps = round(time * side**2 / 0.2)
         exact = np.exp(-2 * pi**2 * time) * mode(side)
-        errors.append((Diffusion(Constant(1), steps, time * side**2 / steps)(mode(side)) - exact).abs().max().item())
+        errors.append(
+            (Diffusion(Constant(1), steps, time * side**2 / steps)(mode(side)) - exact)
+            .abs()
+            .max()
+            .item()
+        )
     assert order(errors) == pytest.approx(2, abs=0.1)
 
 
@@ -383,11 +439,15 @@ def test_the_fused_form_takes_extreme_lambdas(name):
     with torch.inference_mode():
         for lambda_ in (1e-3, 0.3, 1e4):
             extreme = Diffusion(PeronaMalik(lambda_, diffusion.diffusivity.option), 10, 0.25)
-            torch.testing.assert_close(extreme(f), extreme.trajectory(f)[-1], rtol=0, atol=1e-5 * 255)
+            torch.testing.assert_close(
+                extreme(f), extreme.trajectory(f)[-1], rtol=0, atol=1e-5 * 255
+            )
 
 
 @every
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])  # for some the fused form and the eager one
+@pytest.mark.parametrize(
+    "dtype", [torch.float32, torch.float64]
+)  # for some the fused form and the eager one
 def test_an_image_is_restored_alike_alone_and_in_a_batch(name, dtype):
     diffusion, f = longest(name, dtype=dtype).eval(), noise(3, 1, 14, 15, dtype=dtype)
     f[1] *= 0.2  # the images differ, so that a lambda taken from the wrong one shows
@@ -397,20 +457,33 @@ def test_an_image_is_restored_alike_alone_and_in_a_batch(name, dtype):
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-6 * largest)
 
 
-@pytest.mark.parametrize("name", ["perona-malik-2", "experts-edges", "network-memory"])  # the first has a fused form
+@pytest.mark.parametrize(
+    "name", ["perona-malik-2", "experts-edges", "network-memory"]
+)  # the first has a fused form
 def test_a_data_term_keeps_the_guarantees_and_pulls_towards_the_degraded_image(name):
     diffusivity, f = MAKERS[name]().double(), noise(2, 1, 12, 9)
-    with_data, without = Diffusion(diffusivity, 10, STABLE, data=True).double(), Diffusion(diffusivity, 10, STABLE)
+    with_data, without = (
+        Diffusion(diffusivity, 10, STABLE, data=True).double(),
+        Diffusion(diffusivity, 10, STABLE),
+    )
     seen = states(with_data, f)
-    torch.testing.assert_close(seen.mean((-2, -1)), f.mean((-2, -1)).expand(11, 2, 1), rtol=1e-13, atol=0)
-    assert (seen.amax((-2, -1)) <= f.amax((-2, -1)) + 1e-12).all() and (seen.amin((-2, -1)) >= f.min() - 1e-12).all()
+    torch.testing.assert_close(
+        seen.mean((-2, -1)), f.mean((-2, -1)).expand(11, 2, 1), rtol=1e-13, atol=0
+    )
+    assert (seen.amax((-2, -1)) <= f.amax((-2, -1)) + 1e-12).all() and (
+        seen.amin((-2, -1)) >= f.min() - 1e-12
+    ).all()
     even = torch.full((1, 1, 9, 14), 12.34)
     with torch.inference_mode():
         torch.testing.assert_close(with_data.float()(even), even, rtol=0, atol=0)
         f = f.float()
         weak = (with_data(f) - f).square().sum()
         with_data.data.data[:] = 10.0
-        assert (with_data(f) - f).square().sum() < 0.3 * weak < 0.3 * (without.float()(f) - f).square().sum()
+        assert (
+            (with_data(f) - f).square().sum()
+            < 0.3 * weak
+            < 0.3 * (without.float()(f) - f).square().sum()
+        )
 
 
 def test_a_data_term_learns():
@@ -420,7 +493,9 @@ def test_a_data_term_learns():
     def restored(data):
         return torch.func.functional_call(diffusion, {"data": data}, (f,))
 
-    assert torch.autograd.gradcheck(restored, torch.tensor([-1.0, 0, 1], dtype=torch.float64, requires_grad=True))
+    assert torch.autograd.gradcheck(
+        restored, torch.tensor([-1.0, 0, 1], dtype=torch.float64, requires_grad=True)
+    )
 
 
 def test_untied_diffusivities_take_their_turns():
@@ -440,7 +515,9 @@ def test_the_edges_of_columns_are_the_rows_of_the_transposed():
 
 
 def test_a_step_beyond_the_bound_is_warned_of_and_indeed_breaks_the_principle():
-    with pytest.warns(UnstableStep, match=r"time step 0\.6: with g up to 0\.5 it must be at most 0\.5 "):
+    with pytest.warns(
+        UnstableStep, match=r"time step 0\.6: with g up to 0\.5 it must be at most 0\.5 "
+    ):
         diffusion = Diffusion(Constant(0.5), 1, 0.6)
     board = 255.0 * (torch.arange(8)[:, None] + torch.arange(8)).remainder(2)[None, None]
     assert diffusion(board).max() > 255
@@ -475,10 +552,19 @@ def test_a_bad_batch_is_named(bad, said):
         (lambda: PeronaMalik(10, option=3), "got 3"),
         (lambda: Constant(-1), "got -1"),
         (lambda: Untied(MAKERS["experts-told"], 2), "cannot be told a level, nor estimate it"),
-        (lambda: Untied(MAKERS["experts-estimating"], 2), "cannot be told a level, nor estimate it"),
+        (
+            lambda: Untied(MAKERS["experts-estimating"], 2),
+            "cannot be told a level, nor estimate it",
+        ),
         (lambda: P1(0), "at least one interval, got 0"),
-        (lambda: Experts("spline", 5, 3), "unknown functions 'spline'; there are: splines, monomials, roth-black"),
-        (lambda: Experts("splines", 0, 3), "at least one pixel and there is at least one, got 0 and 3"),
+        (
+            lambda: Experts("spline", 5, 3),
+            "unknown functions 'spline'; there are: splines, monomials, roth-black",
+        ),
+        (
+            lambda: Experts("splines", 0, 3),
+            "at least one pixel and there is at least one, got 0 and 3",
+        ),
     ],
 )
 def test_a_bad_argument_is_named(build, said):

@@ -5,8 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from anisodiff import claims, costs, evaluation, experiments, images, ledger, models, perceptual, provenance, weights
-from anisodiff.degradations import DEGRADATIONS, degradation, seeded
+from anisodiff.data import collections, provenance
+from anisodiff.metrics import perceptual
+from anisodiff.problems.degradations import DEGRADATIONS, degradation, seeded
+from anisodiff.reports import claims, costs, ledger
+from anisodiff.study import evaluation, experiments, models, weights
 
 COLLECTION = experiments.study()["protocol"]["collection"]
 GRID, SCORES = experiments.grid("paper"), experiments.scored()
@@ -17,7 +20,9 @@ def scores(model, kind="gaussian", metric="psnr"):
     return table[table.metric == metric]
 
 
-@pytest.mark.filterwarnings("ignore::anisodiff.diffusion.UnstableStep")  # of what has no bound
+@pytest.mark.filterwarnings(
+    "ignore::anisodiff.methods.diffusion.scheme.UnstableStep"
+)  # of what has no bound
 @pytest.mark.parametrize("experiment", GRID, ids=lambda experiment: experiment.name)
 def test_weights_are_those_of_the_study(experiment):
     header = weights.known(experiment.weights)
@@ -30,11 +35,15 @@ def test_weights_are_those_of_the_study(experiment):
 
 @pytest.mark.parametrize(("model", "kind"), SCORES, ids="-".join)
 def test_scores_are_those_of_the_weights(model, kind):
-    assert evaluation.is_recorded(model, kind), "the weights or the protocol have changed since: make paper"
+    assert evaluation.is_recorded(model, kind), (
+        "the weights or the protocol have changed since: make paper"
+    )
     table = scores(model, kind)
     assert sorted(set(table.level)) == sorted(experiments.levels(model, kind))
     assert (table.groupby("level").image.nunique() == 100).all()
-    facts = json.loads(evaluation.scores_path(COLLECTION, model, kind).with_suffix(".json").read_text())
+    facts = json.loads(
+        evaluation.scores_path(COLLECTION, model, kind).with_suffix(".json").read_text()
+    )
     assert COLLECTION in facts["used"] and facts["commit"]
 
 
@@ -43,7 +52,9 @@ IMAGES = {"bsd68": 68, "set12": 12, "bsds500/val-500": 500, "ct": 22, "mri": 22,
 
 @pytest.mark.parametrize(("model", "kind", "collection"), experiments.further())
 def test_further_scores_are_those_of_the_weights(model, kind, collection):
-    assert evaluation.is_recorded(model, kind, collection), "the weights or the protocol have changed since: make paper"
+    assert evaluation.is_recorded(model, kind, collection), (
+        "the weights or the protocol have changed since: make paper"
+    )
     table = evaluation.read_scores(collection, model, kind)
     assert set(table.level) == set(experiments.levels(model, kind, collection))
     assert (table.groupby("level").image.nunique() == IMAGES[collection]).all()
@@ -51,8 +62,16 @@ def test_further_scores_are_those_of_the_weights(model, kind, collection):
 
 def test_the_protocol_card_is_that_of_the_weights():
     path = evaluation.scores_path(COLLECTION, "protocol-card", "gaussian").with_suffix(".json")
-    made_with = {name: digest for name, digest in json.loads(path.read_text())["used"].items() if name != COLLECTION}
-    assert made_with == {name: provenance.sha256(provenance.ROOT / name)[:12] for name in made_with} != {}
+    made_with = {
+        name: digest
+        for name, digest in json.loads(path.read_text())["used"].items()
+        if name != COLLECTION
+    }
+    assert (
+        made_with
+        == {name: provenance.sha256(provenance.ROOT / name)[:12] for name in made_with}
+        != {}
+    )
 
 
 def test_the_costs_are_those_of_the_weights():
@@ -61,7 +80,9 @@ def test_the_costs_are_those_of_the_weights():
         experiment = experiments.Experiment(model, "gaussian", level)
         if experiment.weights.is_file():
             name = str(experiment.weights.relative_to(provenance.ROOT))
-            assert used[name] == provenance.sha256(experiment.weights)[:12], f"{name} has changed since: make paper"
+            assert used[name] == provenance.sha256(experiment.weights)[:12], (
+                f"{name} has changed since: make paper"
+            )
             assert table.parameters[model, level] == models.open_weights(experiment).parameters
     assert set(table.index) >= {(name, level) for name, kind, collection in experiments.further()
                                 for level in experiments.levels(name, kind, collection)}  # fmt: skip
@@ -80,7 +101,11 @@ def test_every_number_of_the_papers_tables_has_its_verdict(paper):
 
 
 def test_nine_tenths_of_table_1_hold(paper):
-    ours = [entry for entry in paper if entry.table == "paper-table-1" and entry.row not in ("input", "CNCL")]
+    ours = [
+        entry
+        for entry in paper
+        if entry.table == "paper-table-1" and entry.row not in ("input", "CNCL")
+    ]
     assert np.mean([entry.verdict != "not reproduced" for entry in ours]) >= 0.9
     inputs = [entry for entry in paper if entry.table == "paper-table-1" and entry.row == "input"]
     assert {entry.verdict for entry in inputs} == {"reproduced"}
@@ -115,7 +140,13 @@ def test_learned_lambda_is_better_than_the_tuned_classic_under_noise(kind):
     assert (by_level("learned-lambda", kind) - by_level("perona-malik", kind)).mean() > 0.01
 
 
-LEAST = {"gaussian": 0.05, "poisson": 0.1, "salt-pepper": 0.1, "inpainting": 0.01, "blur": -0.01}  # mean gain, dB
+LEAST = {
+    "gaussian": 0.05,
+    "poisson": 0.1,
+    "salt-pepper": 0.1,
+    "inpainting": 0.01,
+    "blur": -0.01,
+}  # mean gain, dB
 
 
 @pytest.mark.parametrize("kind", LEAST)
@@ -128,7 +159,10 @@ def test_lambda_and_time_are_nowhere_worse_than_the_classic_tuned_for_the_level(
 @pytest.mark.parametrize("kind", ["gaussian", "poisson", "blur"])
 def test_p1_functions_beat_the_learned_lambda_at_the_lowest_level(kind):
     lowest = DEGRADATIONS[kind].levels[0]
-    first, second = (table[table.level == lowest] for table in (scores("p1", kind), scores("learned-lambda", kind)))
+    first, second = (
+        table[table.level == lowest]
+        for table in (scores("p1", kind), scores("learned-lambda", kind))
+    )
     assert evaluation.paired_interval(first, second)[1] > 0.1
 
 
@@ -141,7 +175,9 @@ ELSEWHERE = {  # the same libraries on the same crops, in another's hands
 
 @pytest.mark.parametrize("model", ELSEWHERE)
 def test_denoisers_of_libraries_score_what_they_score_elsewhere(model):
-    assert by_level(model, "gaussian").to_numpy() == pytest.approx(np.array(ELSEWHERE[model]), abs=0.1)
+    assert by_level(model, "gaussian").to_numpy() == pytest.approx(
+        np.array(ELSEWHERE[model]), abs=0.1
+    )
 
 
 FLOORS = {
@@ -152,11 +188,15 @@ FLOORS = {
 }
 
 
-@pytest.mark.parametrize("model", [name for name in experiments.names() if name.split("-seed-")[0] in FLOORS])
+@pytest.mark.parametrize(
+    "model", [name for name in experiments.names() if name.split("-seed-")[0] in FLOORS]
+)
 def test_learned_diffusivities_reach_the_published_scores_from_every_seed(model):
     base = model.split("-seed-")[0]
     assert (by_level(model, "gaussian") >= np.array(FLOORS[base])).all()
-    row = {"foe-s": "FoE-S", "foe-m": "FoE-M", "foe-rb": "FoE-RB", "unet-diffusivity": "U-Net"}[base]
+    row = {"foe-s": "FoE-S", "foe-m": "FoE-M", "foe-rb": "FoE-RB", "unet-diffusivity": "U-Net"}[
+        base
+    ]
     released = [claims.published("release", row, level, "ssim") for level in (15, 25, 50)]
     assert (by_level(model, "gaussian", "ssim") >= released).all()
 
@@ -189,7 +229,9 @@ def test_one_field_of_experts_for_all_levels_is_near_the_specialists_and_above_t
     assert (estimating - by_level("perona-malik", "gaussian")).mean() > 0.2
 
 
-@pytest.mark.parametrize(("kind", "least"), [("poisson", 0.7), ("salt-pepper", 0.5), ("blur", -0.01)])
+@pytest.mark.parametrize(
+    ("kind", "least"), [("poisson", 0.7), ("salt-pepper", 0.5), ("blur", -0.01)]
+)
 def test_fields_of_experts_for_other_degradations(kind, least):
     assert (by_level("foe-s-told", kind) - by_level("perona-malik", kind)).mean() > least
 
@@ -205,11 +247,15 @@ def test_the_classifier_finds_borders_far_better_than_a_gradient_threshold():
     ("model", "kind"),
     [
         *(("learned-lambda-borders", kind) for kind in DEGRADATIONS),
-        *(("p1-borders", kind) for kind in ("gaussian", "poisson")),  # elsewhere their training is not even enough
+        *(
+            ("p1-borders", kind) for kind in ("gaussian", "poisson")
+        ),  # elsewhere their training is not even enough
     ],
 )
 def test_who_knows_more_about_the_borders_does_no_worse(model, kind):
-    half, found, true = (by_level(f"{model}{source}", kind).mean() for source in ("-half", "", "-true"))
+    half, found, true = (
+        by_level(f"{model}{source}", kind).mean() for source in ("-half", "", "-true")
+    )
     assert half - 0.02 < found < true + 0.02
 
 
@@ -224,7 +270,9 @@ def test_no_oracle_loses_to_what_it_knows_better(kind):
     assert (both - one).groupby("level").mean().min() > -1e-9
 
 
-@pytest.mark.skipif(not images.available(COLLECTION), reason="needs the validation images of BSDS500")
+@pytest.mark.skipif(
+    not collections.available(COLLECTION), reason="needs the validation images of BSDS500"
+)
 @pytest.mark.parametrize(
     "model",
     [
@@ -239,24 +287,36 @@ def test_no_oracle_loses_to_what_it_knows_better(kind):
     ],
 )
 def test_scores_come_out_again(model):
-    again = evaluation.evaluate(models.load(model, "gaussian", 25), "gaussian", 25, COLLECTION, limit=3)
+    again = evaluation.evaluate(
+        models.load(model, "gaussian", 25), "gaussian", 25, COLLECTION, limit=3
+    )
     table = scores(model)
     before = table[table.level == 25].set_index("image").value
     now = again[again.metric == "psnr"].set_index("image").value
     assert np.abs(now - before[now.index]).max() < 0.02
 
 
-@pytest.mark.skipif(not images.available("bsds500/val-500"), reason="needs the validation images of BSDS500")
+@pytest.mark.skipif(
+    not collections.available("bsds500/val-500"), reason="needs the validation images of BSDS500"
+)
 @pytest.mark.parametrize("level", [15, 25])
 def test_stopped_two_or_three_steps_earlier_the_learned_lambda_has_the_published_q(level, paper):
     """What the ledger gives as the reason."""
-    entry = next(one for one in paper if (one.table, one.row, one.column) == ("paper-table-2", "KA", str(level)))
+    entry = next(
+        one
+        for one in paper
+        if (one.table, one.row, one.column) == ("paper-table-2", "KA", str(level))
+    )
     restorer, how = models.load("learned-lambda", "gaussian", level), degradation("gaussian", level)
     steps, found = restorer.module.steps, {0: [], 2: [], 3: []}
-    for image in images.load("bsds500/val-500")[:40]:
+    for image in collections.load("bsds500/val-500")[:40]:
         degraded = how(image.pixels, seeded(0, "bsds500/val-500", image.name, how))
         for fewer, values in found.items():
             restorer.module.steps = steps - fewer
-            values.append(perceptual.shown(np.clip(restorer.restore(degraded), 0, 255), image.pixels))
-    two, three = (entry.ours[0][1][0] * np.mean(found[fewer]) / np.mean(found[0]) for fewer in (2, 3))
+            values.append(
+                perceptual.shown(np.clip(restorer.restore(degraded), 0, 255), image.pixels)
+            )
+    two, three = (
+        entry.ours[0][1][0] * np.mean(found[fewer]) / np.mean(found[0]) for fewer in (2, 3)
+    )
     assert three < entry.published * 1.03 and entry.published * 0.97 < two

@@ -17,8 +17,9 @@ from docutils import nodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxRole
 
-from anisodiff import claims, provenance
-from anisodiff.claims import UnknownNumber
+from anisodiff.data import provenance
+from anisodiff.reports import claims
+from anisodiff.reports.claims import UnknownNumber
 
 COLLECTION = "bsds500/val"
 DIGITS = {"psnr": 2, "ssim": 3}  # every other metric: 3
@@ -29,18 +30,25 @@ logger = logging.getLogger(__name__)
 
 def measured(key: str) -> tuple[str, str, list[Path]]:
     """Text, tooltip and files of a measured number; UnknownNumber where the key leads nowhere."""
-    from anisodiff import evaluation  # imports torch: only where a page asks for numbers
+    from anisodiff.study import evaluation  # imports torch: only where a page asks for numbers
 
     words = key.split()
     models = words[:3:2] if words[1:2] == ["-"] else words[:1]
     rest = words[2 * len(models) - 1 :]
     if len(rest) not in (3, 4):
-        raise UnknownNumber(f"{key!r} is not MODEL [- BASELINE] DEGRADATION LEVEL METRIC [COLLECTION]")
+        raise UnknownNumber(
+            f"{key!r} is not MODEL [- BASELINE] DEGRADATION LEVEL METRIC [COLLECTION]"
+        )
     degradation, level, metric, collection = (*rest, COLLECTION)[:4]
     files = [evaluation.scores_path(collection, model, degradation) for model in models]
-    rows = [_rows(evaluation.read_scores(collection, model, degradation), level, metric) for model in models]
+    rows = [
+        _rows(evaluation.read_scores(collection, model, degradation), level, metric)
+        for model in models
+    ]
     paired = len(models) == 2
-    interval = evaluation.paired_interval(*rows) if paired else evaluation.mean_interval(rows[0]["value"])
+    interval = (
+        evaluation.paired_interval(*rows) if paired else evaluation.mean_interval(rows[0]["value"])
+    )
     digits, sign = DIGITS.get(metric, 3), "+" if paired else ""
     mean, low, high = (f"{value:{sign}z.{digits}f}".replace("-", "−") for value in interval)
     tooltip = (
@@ -95,7 +103,11 @@ class NumberRole(SphinxRole):
             return [nodes.problematic(self.rawtext, f"[{self.text}]")], []
         for file in files:
             self.env.note_dependency(str(file))
-        return [nodes.abbreviation(self.rawtext, text, explanation=tooltip, classes=["number", self.name])], []
+        return [
+            nodes.abbreviation(
+                self.rawtext, text, explanation=tooltip, classes=["number", self.name]
+            )
+        ], []
 
 
 def setup(app):

@@ -14,8 +14,8 @@ from docutils import nodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from anisodiff import claims, ledger
-from anisodiff.pages.tables import Html, command, number, sortable, verdict
+from anisodiff.reports import claims, ledger
+from anisodiff.reports.pages.tables import Html, command, number, sortable, verdict
 
 HEADS = ("Claim", "Published", "Measured", "Verdict", "Where")  # a telephone shows the first four
 NAMES = {"psnr": "PSNR, dB", "ssim": "SSIM", "lpips": "LPIPS", "q": "Q"}
@@ -32,10 +32,15 @@ class Ledger(SphinxDirective):
         self.env.note_dependency(str(claims.PUBLISHED))
         self.env.note_dependency(str(claims.CLAIMS))
         tables = claims.tables()
-        rows = [*(self._number(entry, tables[entry.table]) for entry in ledger.entries()), *self._findings()]
+        rows = [
+            *(self._number(entry, tables[entry.table]) for entry in ledger.entries()),
+            *self._findings(),
+        ]
         count = Counter(reached for *_, reached, _ in rows)
         rows = [(*row, verdict(reached), where) for *row, reached, where in rows]
-        said = ", ".join(f"{count[reached]} {reached}" for reached in sorted(count, key=count.get, reverse=True))
+        said = ", ".join(
+            f"{count[reached]} {reached}" for reached in sorted(count, key=count.get, reverse=True)
+        )
         psnr, ssim, lpips = (f"{ledger.NEAR[metric]:g}" for metric in ("psnr", "ssim", "lpips"))
         near = (
             f"A number is reproduced where ours is within {psnr} dB of PSNR, {ssim} of SSIM or {lpips} of LPIPS, or "
@@ -43,13 +48,18 @@ class Ledger(SphinxDirective):
         )
         table = sortable(HEADS, rows, choose=("Verdict", "Where"))
         said = f"{len(rows)} claims: {said}."
-        return [*(nodes.paragraph("", text) for text in (near, said)), nodes.raw("", table, format="html")]
+        return [
+            *(nodes.paragraph("", text) for text in (near, said)),
+            nodes.raw("", table, format="html"),
+        ]
 
     def _number(self, entry: ledger.Entry, table: dict) -> tuple:
         what = NAMES.get(entry.metric, entry.column if entry.metric == "count" else entry.metric)
         at = "" if entry.metric == "count" else f", {_at(entry.column)}"
         more = [command(entry.command)] if entry.command else []
-        others = [f"{model}: {_printed(entry, interval[:1] * 3)}" for model, interval in entry.ours[1:]]
+        others = [
+            f"{model}: {_printed(entry, interval[:1] * 3)}" for model, interval in entry.ours[1:]
+        ]
         why = [html.escape(text) for text in (entry.why, "; ".join(others)) if text]
         measured = (entry.ours[0][1][0], _printed(entry, entry.ours[0][1])) if entry.ours else ""
         link = [self._link(NUMBERS_PAGE)] if entry.ours else []
@@ -68,11 +78,17 @@ class Ledger(SphinxDirective):
             found = reached.get(name)
             if found is None:
                 logger.warning(
-                    "claim %s: its page %s gave no verdict", name, known["page"], location=self.get_location()
+                    "claim %s: its page %s gave no verdict",
+                    name,
+                    known["page"],
+                    location=self.get_location(),
                 )
                 continue
             mean, low, high = (number(value) for value in found["interval"])
-            more = [self._link(f"notebooks/{known['page']}"), command(f"make page PAGE={known['page']}")]
+            more = [
+                self._link(f"notebooks/{known['page']}"),
+                command(f"make page PAGE={known['page']}"),
+            ]
             yield (
                 _claim(known["says"], known["number"], more),
                 bound.replace("-", "−"),

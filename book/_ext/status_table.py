@@ -36,7 +36,14 @@ class Status(SphinxDirective):
             title = _title(notebook, name)
             rows.append(_row(_link(name, title), *map(_text, _facts(run))))
             details.append(_details(title, run))
-        return [_table(("Page", "Run (UTC)", "Commit", "Device", "Seconds", "Profile"), rows), *details] if rows else []
+        return (
+            [
+                _table(("Page", "Run (UTC)", "Commit", "Device", "Seconds", "Profile"), rows),
+                *details,
+            ]
+            if rows
+            else []
+        )
 
 
 def _facts(run: dict) -> tuple[str, ...]:
@@ -54,7 +61,11 @@ def _details(title: str, run: dict) -> nodes.Node:
     """A folded list of parameters, of what was read, and of versions."""
     parts = []
     for caption, heads, entries in (
-        ("Parameters", ("name", "value"), {name: repr(value) for name, value in run["parameters"].items()}),
+        (
+            "Parameters",
+            ("name", "value"),
+            {name: repr(value) for name, value in run["parameters"].items()},
+        ),
         ("Data, weights and scores read", ("name", "SHA-256, first digits"), run["used"]),
         ("Versions", ("package", "version"), run["versions"]),
     ):
@@ -74,7 +85,9 @@ def _title(notebook: dict, name: str) -> str:
 
 
 def _link(name: str, title: str) -> nodes.Node:
-    link = pending_xref("", refdomain="std", reftype="doc", reftarget=f"/{name}", refexplicit=True, refwarn=True)
+    link = pending_xref(
+        "", refdomain="std", reftype="doc", reftarget=f"/{name}", refexplicit=True, refwarn=True
+    )
     link += nodes.inline("", title)
     return nodes.paragraph("", "", link)
 

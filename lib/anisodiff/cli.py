@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _restore(asked) -> int:
-    from . import files
+    from .data import files
 
     if asked.input.is_dir():
         return _restore_folder(asked)
@@ -30,7 +30,9 @@ def _restore(asked) -> int:
         raise FileNotFoundError(f"there is no file {asked.input}")
     target = asked.output / asked.input.name if asked.output.is_dir() else asked.output
     if target.resolve() == asked.input.resolve():
-        raise ValueError(f"{target} would be overwritten by its own restoration: choose another OUTPUT")
+        raise ValueError(
+            f"{target} would be overwritten by its own restoration: choose another OUTPUT"
+        )
     files.check_suffix(target)
     picture = files.read(asked.input)  # a bad file is told before a model is loaded
     _restore_one(_load(asked), picture, target)
@@ -40,11 +42,15 @@ def _restore(asked) -> int:
 def _restore_folder(asked) -> int:
     from tqdm import tqdm
 
-    from . import files
+    from .data import files
 
     if asked.output.is_file() or asked.output.resolve() == asked.input.resolve():
         raise ValueError(f"INPUT is a folder, so OUTPUT must be another folder, not {asked.output}")
-    sources = sorted(path for path in asked.input.iterdir() if path.suffix.lower() in files.SUFFIXES and path.is_file())
+    sources = sorted(
+        path
+        for path in asked.input.iterdir()
+        if path.suffix.lower() in files.SUFFIXES and path.is_file()
+    )
     if not sources:
         raise FileNotFoundError(f"{asked.input} holds no image ({', '.join(files.SUFFIXES)})")
     restorer, failed = _load(asked), 0
@@ -61,17 +67,17 @@ def _restore_folder(asked) -> int:
 
 
 def _restore_one(restorer, picture, target: Path) -> None:
-    from . import files
+    from .data import files
 
     files.write(target, picture.with_pixels(restorer.restore(picture.pixels)))
 
 
 def _fit(asked) -> int:
-    from . import training
-    from .experiments import Experiment
+    from .study.experiments import Experiment
+    from .training import loop
 
     experiment = Experiment(asked.model, asked.degradation, asked.level, asked.profile, asked.seed)
-    training.fit(experiment)
+    loop.fit(experiment)
     print(experiment.weights)
     return 0
 
@@ -79,7 +85,9 @@ def _fit(asked) -> int:
 def _evaluate(asked) -> int:
     import pandas as pd
 
-    from . import evaluation, provenance, tuning
+    from .data import provenance
+    from .study import evaluation
+    from .training import tuning
 
     restorer = tuning.ORACLES.get(asked.model) or _load(asked)
     rows = evaluation.evaluate(
@@ -92,22 +100,33 @@ def _evaluate(asked) -> int:
         further=asked.perceptual,
     )
     if asked.csv:
-        provenance.write_atomically(asked.csv, rows.to_csv(index=False, lineterminator="\n").encode())
-    found = {metric: evaluation.mean_interval(values) for metric, values in rows.groupby("metric", sort=False)["value"]}
+        provenance.write_atomically(
+            asked.csv, rows.to_csv(index=False, lineterminator="\n").encode()
+        )
+    found = {
+        metric: evaluation.mean_interval(values)
+        for metric, values in rows.groupby("metric", sort=False)["value"]
+    }
     table = pd.DataFrame.from_dict(found, orient="index", columns=["mean", "low", "high"])
-    print(f"{asked.model}, {asked.degradation} {asked.level:g}, {rows['image'].nunique()} images of {asked.collection}")
+    print(
+        f"{asked.model}, {asked.degradation} {asked.level:g}, {rows['image'].nunique()} images of {asked.collection}"
+    )
     print(table.to_string(float_format="%.4f"))
     print("low and high bound the mean with 95 % confidence (bootstrap over the images)")
     return 0
 
 
 def _models(asked) -> int:
-    from . import models
-    from .diffusion import UnstableStep
+    from .methods.diffusion.scheme import UnstableStep
+    from .study import models
 
-    warnings.simplefilter("ignore", UnstableStep)  # nothing is restored here; `main` puts the filters back
+    warnings.simplefilter(
+        "ignore", UnstableStep
+    )  # nothing is restored here; `main` puts the filters back
     width = max(map(len, models.names()))
-    print(f"{'name':{width}}  parameters   PSNR  summary, and the levels that there are weights for")
+    print(
+        f"{'name':{width}}  parameters   PSNR  summary, and the levels that there are weights for"
+    )
     for name in models.names():
         parameters, score, made = _facts(name)
         print(f"{name:{width}}  {parameters:>10}  {score:>5}  {models.entry(name).summary}")
@@ -127,14 +146,18 @@ def _models(asked) -> int:
 
 def _facts(name: str) -> tuple[str, str, dict[str, list[float]]]:
     """Number of parameters and recorded PSNR of a model (a dash where there is none), and its weights' levels."""
-    from . import evaluation, models
-    from .degradations import DEGRADATIONS
-    from .experiments import Experiment
+    from .problems.degradations import DEGRADATIONS
+    from .study import evaluation, models
+    from .study.experiments import Experiment
 
-    made = {kind: levels for kind in DEGRADATIONS if (levels := models.levels_with_weights(name, kind))}
+    made = {
+        kind: levels for kind in DEGRADATIONS if (levels := models.levels_with_weights(name, kind))
+    }
     first = next((Experiment(name, kind, levels[0]) for kind, levels in made.items()), None)
     try:
-        scores = evaluation.read_scores("bsds500/val", name, "gaussian").query("level == 25 and metric == 'psnr'")
+        scores = evaluation.read_scores("bsds500/val", name, "gaussian").query(
+            "level == 25 and metric == 'psnr'"
+        )
     except FileNotFoundError:
         scores = ()
     parameters = f"{models.open_weights(first).parameters:,}" if first else "-"
@@ -142,7 +165,7 @@ def _facts(name: str) -> tuple[str, str, dict[str, list[float]]]:
 
 
 def _load(asked):
-    from . import models
+    from .study import models
 
     restorer = models.load(asked.model, asked.degradation, asked.level, seed=asked.seed)
     if not restorer.restores:
@@ -159,20 +182,34 @@ def _tell(line: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="anisodiff", description="Restore images with learned diffusion.")
+    parser = argparse.ArgumentParser(
+        prog="anisodiff", description="Restore images with learned diffusion."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    restore = _command(commands, _restore, "restore", "restore a degraded image, or all images of a folder")
-    restore.add_argument(
-        "input", type=Path, metavar="INPUT", help="PNG, JPEG, TIFF or .npy (0..255), or a folder of them"
+    restore = _command(
+        commands, _restore, "restore", "restore a degraded image, or all images of a folder"
     )
     restore.add_argument(
-        "output", type=Path, metavar="OUTPUT", help="file or folder to write; its suffix says what kind"
+        "input",
+        type=Path,
+        metavar="INPUT",
+        help="PNG, JPEG, TIFF or .npy (0..255), or a folder of them",
     )
-    restore.add_argument("--model", default="perona-malik", help="name of a model (default: %(default)s)")
+    restore.add_argument(
+        "output",
+        type=Path,
+        metavar="OUTPUT",
+        help="file or folder to write; its suffix says what kind",
+    )
+    restore.add_argument(
+        "--model", default="perona-malik", help="name of a model (default: %(default)s)"
+    )
     _what(restore)
 
-    fit = _command(commands, _fit, "fit", "tune or train a model, unless its weights are there and current")
+    fit = _command(
+        commands, _fit, "fit", "tune or train a model, unless its weights are there and current"
+    )
     fit.add_argument("model", metavar="NAME", help="name of a model")
     _what(fit)
     fit.add_argument(
@@ -184,12 +221,19 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = _command(commands, _evaluate, "evaluate", "score a model on a collection of images")
     evaluate.add_argument("model", metavar="NAME", help="name of a model")
     _what(evaluate)
-    evaluate.add_argument("--collection", default="shipped/test", help="images to score on (default: %(default)s)")
     evaluate.add_argument(
-        "--crop", type=int, default=256, help="side of the centred crop; 0: whole images (default: 256)"
+        "--collection", default="shipped/test", help="images to score on (default: %(default)s)"
     )
     evaluate.add_argument(
-        "--perceptual", action="store_true", help="LPIPS and Q beside PSNR and SSIM, instead of what the model chose"
+        "--crop",
+        type=int,
+        default=256,
+        help="side of the centred crop; 0: whole images (default: 256)",
+    )
+    evaluate.add_argument(
+        "--perceptual",
+        action="store_true",
+        help="LPIPS and Q beside PSNR and SSIM, instead of what the model chose",
     )
     evaluate.add_argument("--csv", type=Path, help="write the score of each image here")
 
@@ -198,15 +242,29 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _command(commands, run, name: str, summary: str) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    command = commands.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+    )
     command.set_defaults(command=run)
     return command
 
 
 def _what(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--degradation", default="gaussian", help="what befell the image (default: %(default)s)")
-    command.add_argument("--level", type=float, default=25, help="how strongly, in its own unit (default: %(default)s)")
-    command.add_argument("--seed", type=int, default=0, help="of the training, and of the noise (default: %(default)s)")
+    command.add_argument(
+        "--degradation", default="gaussian", help="what befell the image (default: %(default)s)"
+    )
+    command.add_argument(
+        "--level",
+        type=float,
+        default=25,
+        help="how strongly, in its own unit (default: %(default)s)",
+    )
+    command.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="of the training, and of the noise (default: %(default)s)",
+    )
 
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch.nn.functional import conv2d
 
-from anisodiff import experiments, models
-from anisodiff.diffusion import Diffusion, explicit_step
-from anisodiff.diffusivities import experts, splines
+from anisodiff.methods.diffusion import experts
+from anisodiff.methods.diffusion.kernels import splines
+from anisodiff.methods.diffusion.scheme import Diffusion, explicit_step
+from anisodiff.study import experiments, models
 
 LEVELS = (15, 25, 50)
 

@@ -11,8 +11,8 @@ import pytest
 import SimpleITK
 import torch
 
-from anisodiff.diffusion import Diffusion, explicit_step
-from anisodiff.diffusivities.classic import PeronaMalik
+from anisodiff.methods.diffusion.classic import PeronaMalik
+from anisodiff.methods.diffusion.scheme import Diffusion, explicit_step
 
 STEPS, TAU, LAMBDA = 10, 0.125, 20.0  # 0.125: no more than ITK takes without a warning
 
@@ -44,19 +44,28 @@ def eager(option):
 
 def simpleitk(kind):
     def prepared(image):
-        itk, filter_ = SimpleITK.GetImageFromArray(image), getattr(SimpleITK, f"{kind}AnisotropicDiffusion")
-        return lambda: filter_(itk, timeStep=TAU, conductanceParameter=1.0, numberOfIterations=STEPS)
+        itk, filter_ = (
+            SimpleITK.GetImageFromArray(image),
+            getattr(SimpleITK, f"{kind}AnisotropicDiffusion"),
+        )
+        return lambda: filter_(
+            itk, timeStep=TAU, conductanceParameter=1.0, numberOfIterations=STEPS
+        )
 
     return prepared
 
 
 def medpy_(image):
-    return lambda: medpy.filter.smoothing.anisotropic_diffusion(image, niter=STEPS, kappa=LAMBDA, gamma=TAU, option=2)
+    return lambda: medpy.filter.smoothing.anisotropic_diffusion(
+        image, niter=STEPS, kappa=LAMBDA, gamma=TAU, option=2
+    )
 
 
 def opencv(image):
     colour = np.dstack([np.clip(image, 0, 255).astype(np.uint8)] * 3)  # the only kind it takes
-    return lambda: cv2.ximgproc.anisotropicDiffusion(colour, alpha=TAU, K=LAMBDA / 255, niters=STEPS)
+    return lambda: cv2.ximgproc.anisotropicDiffusion(
+        colour, alpha=TAU, K=LAMBDA / 255, niters=STEPS
+    )
 
 
 CONTENDERS = {
@@ -89,4 +98,6 @@ def test_ten_steps(benchmark, name, size):
     benchmark.group = f"ten steps, {size}, one core"
     rounds = 3 if image.size > 1e6 or name in SLOW else 15
     benchmark.pedantic(CONTENDERS[name](image), warmup_rounds=1, rounds=rounds, iterations=1)
-    benchmark.extra_info["megapixel-steps per second"] = round(image.size * STEPS / 1e6 / benchmark.stats["min"])
+    benchmark.extra_info["megapixel-steps per second"] = round(
+        image.size * STEPS / 1e6 / benchmark.stats["min"]
+    )

@@ -1,0 +1,234 @@
+"""Collections of clean gray images by name, found on disk, in installed packages, or fetched once and checked.
+
+==================================  ======================================================================
+``shipped/train|val|test``          photographs inside the scikit-image wheel, split once and for all
+``bsds500/train|val|test``          Berkeley Segmentation Data Set, 200, 100 and 200 images (Arbelaez 2011)
+``bsd68``, ``set12``                the field's test images; BSD68 is a subset of ``bsds500/val``
+``bsds500/val-500``                 500 random squares of the validation images, the paper's protocol
+``ct``, ``mri``, ``cryoem``         foreign images, never trained on
+==================================  ======================================================================
+
+Names join with a plus: ``bsds500/train+test`` is the customary training set. Pixels are float32 on 0..255.
+"""
+
+import csv
+import os
+import warnings
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+
+import numpy as np
+from skimage import io
+
+from . import provenance
+
+REGISTRY = Path(__file__).with_name(
+    "registry.csv"
+)  # path, SHA-256 and public address of every file
+
+SHIPPED = {
+    "train": [
+        "coffee.png",
+        "rocket.jpg",
+        "ihc.png",
+        "hubble_deep_field.jpg",
+        "gravel.png",
+        "moon.png",
+        "retina.jpg",
+    ],
+    "val": ["coins.png", "motorcycle_left.png"],
+    "test": ["astronaut.png", "brick.png", "camera.png", "chelsea.png", "grass.png"],
+}
+
+FOLDERS = {
+    "bsds500/train": "bsds500/train/",
+    "bsds500/val": "bsds500/val/",
+    "bsds500/val-500": "bsds500/val/",
+    "bsds500/test": "bsds500/test/",
+    "bsd68": "bsd68/",
+    "set12": "set12/",
+    "ct": "ct/",
+    "mri": "mri/",
+    "cryoem": "cryoem/avg/",
+}
+
+CROPPED = {"bsds500/val-500": (256, 500)}  # side and number of random squares, from a fixed seed
+
+NOISY = ("cryoem",)  # what stands for the clean image, a mean of frames, is far from clean
+
+COLLECTIONS = [*(f"shipped/{split}" for split in SHIPPED), *FOLDERS]
+
+
+class MissingCollection(FileNotFoundError):
+    """A collection that is neither on this disk nor to be fetched; the message says both ways to get it."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """A clean gray image: its file's name without the suffix, and its pixels, (H, W) float32 on 0..255."""
+
+    name: str
+    pixels: np.ndarray
+
+
+def load(collection: str) -> list[Image]:
+    """The images of a collection, sorted by name.
+
+    Raises ValueError for an unknown name, MissingCollection for one that is not at hand and cannot be fetched,
+    and OSError for a damaged file (SHA-256 against ``registry.csv``).
+    """
+    images = [image for part in expand(collection) for image in _load_one(part)]
+    provenance.used[collection] = digest(images)[:12]
+    return images
+
+
+def expand(collection: str) -> list[str]:
+    """``bsds500/train+test`` as ``["bsds500/train", "bsds500/test"]``; ValueError for a name unknown here."""
+    first, *rest = collection.split("+")
+    family = first.split("/")[0]
+    names = [first, *(part if part in COLLECTIONS else f"{family}/{part}" for part in rest)]
+    for name in names:
+        if name not in COLLECTIONS:
+            raise ValueError(f"unknown collection {name!r}; there are: {', '.join(COLLECTIONS)}")
+    return names
+
+
+def available(collection: str) -> bool:
+    """Whether a collection is at hand without fetching anything."""
+    return all(
+        part.startswith("shipped/") or all(path.is_file() for path, _ in _files(part))
+        for part in expand(collection)
+    )
+
+
+def file(path: str) -> Path:
+    """A further file of the registry, its content checked; errors as for :func:`load`."""
+    known = next(line for line in _registry() if line["path"] == path)
+    return _at_hand(_folder() / path, known)
+
+
+def digest(images: list[Image]) -> str:
+    """SHA-256 over the pixels of the images in their order: the content, whatever the files are called."""
+    return provenance.sha256(b"".join(image.pixels.tobytes() for image in images))
+
+
+def to_gray(pixels: np.ndarray) -> np.ndarray:
+    """Luma of ITU-R 601, rounded as Pillow's mode L does, from (H, W), (H, W, 3) or (H, W, 4) uint8; float32."""
+    if pixels.ndim == 2:
+        return pixels.astype(np.float32)
+    red, green, blue = (pixels[..., channel].astype(np.int64) for channel in range(3))
+    return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.float32)
+
+
+def centre_crop(pixels: np.ndarray, side: int) -> np.ndarray:
+    """The centred square of ``side`` pixels, or all there is along an axis that is shorter."""
+    top, left = (max(0, (extent - side) // 2) for extent in pixels.shape[:2])
+    return pixels[top : top + side, left : left + side]
+
+
+def random_crops(
+    images: list[Image], side: int, count: int, generator: np.random.Generator
+) -> np.ndarray:
+    """``count`` random squares of ``side`` pixels, flipped and transposed at random; (count, side, side) float32."""
+    crops = np.empty((count, side, side), np.float32)
+    for crop in crops:
+        pixels = images[generator.integers(len(images))].pixels
+        top, left = (generator.integers(extent - side + 1) for extent in pixels.shape)
+        square = pixels[top : top + side, left : left + side]
+        crop[:] = np.rot90(square, generator.integers(4))[:, :: generator.choice((-1, 1))]
+    return crops
+
+
+@lru_cache(maxsize=8)
+def _load_one(collection: str) -> tuple[Image, ...]:
+    if collection.startswith("shipped/"):
+        import skimage
+
+        folder = Path(skimage.__file__).parent / "data"
+        paths = [folder / name for name in sorted(SHIPPED[collection.split("/")[1]])]
+    else:
+        paths = [_at_hand(path, known) for path, known in _files(collection)]
+    images = tuple(Image(path.stem, _frozen(to_gray(io.imread(path)))) for path in paths)
+    return _squares(images, *CROPPED[collection]) if collection in CROPPED else images
+
+
+def _squares(images: tuple[Image, ...], side: int, count: int) -> tuple[Image, ...]:
+    """Random squares, neither flipped nor turned, named by their number and image."""
+    generator, squares = np.random.default_rng(0), []
+    for number in range(count):
+        image = images[generator.integers(len(images))]
+        top, left = (generator.integers(extent - side + 1) for extent in image.pixels.shape)
+        square = image.pixels[top : top + side, left : left + side].copy()
+        squares.append(Image(f"{number:03}-{image.name}", _frozen(square)))
+    return tuple(squares)
+
+
+def _frozen(pixels: np.ndarray) -> np.ndarray:
+    pixels.flags.writeable = False  # the cache hands the same array to everybody
+    return pixels
+
+
+def _pooch():
+    """pooch, without the complaint in notebooks that its progress bar is plain."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pooch
+    return pooch
+
+
+def _root() -> Path | None:
+    variable = os.environ.get("ANISODIFF_DATA")
+    return Path(variable).expanduser() if variable else None
+
+
+def _folder() -> Path:
+    return _root() or Path(_pooch().os_cache("anisodiff"))
+
+
+def _files(collection: str) -> list[tuple[Path, dict]]:
+    """Where each image of a collection is on this disk, or would be, with its line of the registry."""
+    prefix = FOLDERS[collection]
+    return [
+        (_folder() / line["path"], line)
+        for line in _registry()
+        if line["path"].startswith(prefix) and line["path"].endswith((".png", ".jpg"))
+    ]
+
+
+@cache
+def _registry() -> list[dict]:
+    with REGISTRY.open(newline="") as file:
+        return sorted(csv.DictReader(file), key=lambda line: line["path"])
+
+
+def _at_hand(path: Path, known: dict) -> Path:
+    """The path, fetched if need be and allowed, its content checked."""
+    if not path.is_file():
+        _fetch(path, known)
+    found = provenance.sha256(path)
+    if found != known["sha256"]:
+        raise OSError(
+            f"{path} is damaged: its SHA-256 is {found[:12]}..., not {known['sha256'][:12]}...; delete it"
+        )
+    return path
+
+
+def _fetch(path: Path, known: dict) -> None:
+    ways = "point ANISODIFF_DATA at a folder that holds it (data/README.md gives the layout)"
+    if _root() is not None:
+        raise MissingCollection(
+            f"{known['path']} is not below ANISODIFF_DATA={_root()}: {ways}, or unset it to download"
+        )
+    if not known["url"]:
+        raise MissingCollection(
+            f"{known['path']} cannot be downloaded: {ways}; it comes from {known['source']}"
+        )
+    try:
+        _pooch().retrieve(
+            known["url"], f"sha256:{known['sha256']}", fname=path.name, path=path.parent
+        )
+    except Exception as error:  # requests, urllib3 and pooch each have their own
+        raise MissingCollection(
+            f"{known['path']} could not be downloaded from {known['url']} ({type(error).__name__}): {ways}"
+        ) from error

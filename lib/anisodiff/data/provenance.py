@@ -1,0 +1,79 @@
+"""Where results come from: the checkout, its commit, the device, and every file a run has read."""
+
+import hashlib
+import os
+import platform
+import subprocess
+import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+
+RESULTS = (
+    ":(exclude)data/weights",
+    ":(exclude)data/scores",
+)  # what runs write is no change of the code
+
+used: dict[str, str] = {}
+"""What this process has read: path below ROOT, or name of a collection, to the first digits of its SHA-256."""
+
+
+def sha256(content: bytes | Path) -> str:
+    """SHA-256 of bytes or of a file, in hexadecimal."""
+    return hashlib.sha256(
+        content.read_bytes() if isinstance(content, Path) else content
+    ).hexdigest()
+
+
+def note(path: Path) -> None:
+    """Remember that a file was read."""
+    name = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name
+    used[str(name)] = sha256(path)[:12]
+
+
+def stamp() -> dict:
+    """Commit, device, versions and date of this run, as plain JSON values."""
+    import torch
+
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _git("rev-parse", "--short=12", "HEAD") or "unknown",
+        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".", *RESULTS)),
+        "device": _device(torch),
+        "versions": {
+            name: version(name) for name in ("anisodiff", "torch", "numpy", "scikit-image")
+        }
+        | {"python": platform.python_version()},
+    }
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that it is either whole or absent, whatever happens meanwhile."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o644)  # mkstemp makes it private
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _git(*arguments: str) -> str:
+    try:
+        answer = subprocess.run(
+            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):  # no git, or no checkout: an installed package
+        return ""
+    return answer.stdout.strip()
+
+
+def _device(torch) -> str:
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"

@@ -1,0 +1,108 @@
+"""What answers a measurement: a denoiser for batches of tensors, a method for one measurement, and its estimate.
+
+A :class:`Denoiser` maps (B, C, H, W) to the same shape and knows no problem. A :class:`Method` answers the measurement of
+a problem with an :class:`Estimate`. :class:`Denoising` lifts any denoiser to a method. Values are on 0..255.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..problems.base import Problem
+
+
+class Denoiser(nn.Module):
+    """``forward(x, sigma) -> x``: (B, 1, H, W) float32 on 0..255 to the same shape.
+
+    ``sigma`` is a number or a tensor that broadcasts to (B, 1, 1, 1): the standard deviation of the noise in gray
+    levels, or, for a denoiser made for another problem, that problem's level. Where ``reads_sigma`` is false it is
+    ignored; where it is true, ValueError is raised without it.
+    """
+
+    reads_sigma = False
+    needs_truth = False  # an oracle, whose forward takes the clean batch too: forward(x, sigma, truth)
+
+    def forward(self, x: Tensor, sigma: Tensor | float | None = None) -> Tensor:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The answer to a measurement: ``samples`` images, (S, C, H, W), and numbers that the method chose, by name."""
+
+    images: Tensor
+    info: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def image(self) -> Tensor:
+        """The one image, (C, H, W), or the mean of several."""
+        return self.images[0] if len(self.images) == 1 else self.images.mean(0)
+
+
+class Method(ABC):
+    """Answers measurements: ``restore(y, problem, truth=..., rng=..., samples=...) -> Estimate``.
+
+    A method declares what it ``needs`` of the problem: "operator" (a linear one), "level", or "truth" (the clean image,
+    an oracle), and whether it ``samples``, that is, can give more than one image.
+    """
+
+    name: str = ""
+    needs: frozenset[str] = frozenset()
+    samples: bool = False
+
+    def restore(
+        self,
+        y: Tensor,
+        problem: Problem,
+        *,
+        truth: Tensor | None = None,
+        rng: np.random.Generator | None = None,
+        samples: int = 1,
+    ) -> Estimate:
+        """The estimate for a measurement ``y``, (C, H, W), of ``problem``, as :meth:`Problem.measure` gives both.
+
+        ``rng`` is what a sampler draws from. Raises ValueError, naming what is missing, where the method needs what the
+        problem or the call does not give.
+        """
+        if y.ndim != 3 or not y.is_floating_point() or y.numel() == 0:
+            raise ValueError(f"expected a (C, H, W) tensor of floats, got {y.dtype} {tuple(y.shape)}")
+        if "operator" in self.needs and problem.operator is None:
+            raise ValueError(f"{self.name} needs a linear operator, which {problem.name} has not")
+        if "truth" in self.needs and truth is None:
+            raise ValueError(f"{self.name} is an oracle: it needs the clean image (truth=...)")
+        if samples < 1 or (samples > 1 and not self.samples):
+            raise ValueError(f"{self.name} gives one image, not {samples}; for several take a sampler")
+        if self.samples and rng is None:
+            raise ValueError(f"{self.name} draws its images: it needs a generator (rng=...)")
+        with torch.inference_mode():
+            images, info = self.answer(y, problem, truth, rng, samples)
+        return Estimate(images, info)
+
+    @abstractmethod
+    def answer(self, y, problem, truth, rng, samples) -> tuple[Tensor, dict[str, float]]:
+        """The images, (S, C, H, W), and the numbers chosen; what :attr:`needs` names is there."""
+
+
+class Denoising(Method):
+    """Any denoiser as a method: each channel on its own, told the problem's level where it reads one."""
+
+    def __init__(self, denoiser: Denoiser, name: str = ""):
+        self.denoiser, self.name = denoiser, name or type(denoiser).__name__
+        self.needs = frozenset({"level"} if denoiser.reads_sigma else ())
+        self.needs |= {"truth"} if denoiser.needs_truth else set()
+
+    def answer(self, y, problem, truth, rng, samples):
+        images, info = torch.empty_like(y), {}
+        for at, channel in enumerate(y):  # one at a time: memory of one channel
+            given = [channel.contiguous()[None, None], float(problem.level)]
+            if self.denoiser.needs_truth:
+                given.append(truth[at][None, None])
+            if hasattr(self.denoiser, "explained"):  # beside the image, what was chosen for it
+                restored, info = self.denoiser.explained(*given)
+            else:
+                restored = self.denoiser(*given)
+            images[at] = restored[0, 0]
+        return images[None], {name: float(value) for name, value in info.items()}

@@ -1,0 +1,45 @@
+"""Models beside each other by their recorded scores: paired differences and who is beaten by nobody."""
+
+import numpy as np
+import pandas as pd
+
+from ..study import evaluation, experiments
+
+
+def candidates(collection: str, level: float) -> list[str]:
+    """The models with recorded scores for Gaussian noise of a level on a further collection, in the study's order."""
+    named = dict.fromkeys(
+        name
+        for name, kind, where in experiments.further()
+        if (kind, where) == ("gaussian", collection)
+    )
+    return [
+        name
+        for name in named
+        if level in experiments.levels(name, "gaussian", collection)
+        and evaluation.scores_path(collection, name, "gaussian").is_file()
+    ]
+
+
+def scores(model: str, metric: str, level: float, collection: str) -> pd.Series:
+    """A model's recorded scores for Gaussian noise, by image."""
+    table = evaluation.read_scores(collection, model, "gaussian")
+    return table[(table.level == level) & (table.metric == metric)].set_index("image").value
+
+
+def differences(models: list[str], metric: str, level: float, collection: str) -> pd.DataFrame:
+    """For each ordered pair of models, first - second: mean, low and high of the paired differences.
+
+    Indexed by (first, second); an interval of 95 % by bootstrap over the images.
+    """
+    values = {model: scores(model, metric, level, collection) for model in models}
+    rows = [evaluation.mean_interval(values[a] - values[b]) for a in models for b in models]
+    return pd.DataFrame(rows, pd.MultiIndex.from_product([models, models]), ["mean", "low", "high"])
+
+
+def front(cost, quality) -> np.ndarray:
+    """Which points (Pareto) no other one beats: of those that cost no more, none has a higher quality."""
+    cost, quality = np.asarray(cost, float), np.asarray(quality, float)
+    beaten = (cost <= cost[:, None]) & (quality >= quality[:, None])
+    beaten &= (cost < cost[:, None]) | (quality > quality[:, None])
+    return ~beaten.any(1)

@@ -1,0 +1,367 @@
+"""The house style, and the plots that several pages share.
+
+A figure is drawn once and shown twice, for light and for dark pages: every house colour has a partner in DARK, and all
+else (gray images, colour maps) stays. Widths are chosen so that labels are still readable on a telephone: WIDTH
+inches, filled with one or two panels, never with four.
+"""
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from IPython.display import display
+from matplotlib.artist import Artist
+from matplotlib.colors import to_rgba, to_rgba_array
+from matplotlib.figure import Figure
+from PIL import Image
+
+from ..study.evaluation import mean_interval
+
+WIDTH = 7.0  # inches; 96 CSS pixels each in the page
+PAPER, INK, MUTED, GRID = "#ffffff", "#1f2328", "#59636e", "#d8dde3"
+CYCLE = (
+    "#0072b2",
+    "#d55e00",
+    "#00866a",
+    "#a8467f",
+    "#a87900",
+    "#2a8fc4",
+    "#59636e",
+)  # Okabe-Ito, at 3 : 1 on white
+MARKERS = "osD^vP*"
+BADGE = {
+    "color": "#fffffe",
+    "weight": "bold",
+    "bbox": {"boxstyle": "round,pad=0.2", "fc": "#000000bb", "ec": "none"},
+}
+DARK = {
+    PAPER: "#121212",
+    INK: "#e6e8eb",
+    MUTED: "#a9b2bc",
+    GRID: "#3a4048",
+    **dict(
+        zip(
+            CYCLE[:-1],
+            ("#4fa8e8", "#f0803c", "#1fc79b", "#dd8fbd", "#e6b13a", "#8ad0f5"),
+            strict=True,
+        )
+    ),
+}
+
+
+def use_style() -> None:
+    """Make the house style matplotlib's default in this process; lengths in points."""
+    sizes = dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), 12.5)
+    small = dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), 12)
+    names = (
+        "text.color",
+        "axes.labelcolor",
+        "axes.titlecolor",
+        "xtick.labelcolor",
+        "ytick.labelcolor",
+    )
+    muted = ("axes.edgecolor", "xtick.color", "ytick.color")
+    mpl.rcParams.update(
+        {**sizes, **small, **dict.fromkeys(names, INK), **dict.fromkeys(muted, MUTED)}
+    )
+    mpl.rcParams.update(
+        {
+            "figure.figsize": (WIDTH, 4.4),
+            "figure.constrained_layout.use": True,
+            "font.sans-serif": [
+                "DejaVu Sans"
+            ],  # part of matplotlib: the same picture on every machine
+            "legend.frameon": False,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.prop_cycle": mpl.cycler(color=CYCLE),
+            "axes.grid": True,
+            "grid.color": GRID,
+            "lines.linewidth": 2,
+            "image.cmap": "gray",
+            "image.interpolation": "nearest",
+        }
+    )
+
+
+def show(fig: Figure, name: str, alt: str = "") -> None:
+    """Display a figure under a name, in a light and a dark version, with a text for who cannot see it; close it."""
+    light = _png(fig, transparent=False)
+    recolour(fig)
+    dark = _png(fig, transparent=True)
+    plt.close(fig)
+    style = f"width: {96 * fig.get_figwidth():.0f}px; max-width: 100%; height: auto"
+    alt = html.escape(alt or name.replace("_", " "), quote=True)
+    # Hidden here, not only by the book's style sheet: other viewers show the light version alone.
+    versions = (("light", light, ""), ("dark", dark, "; display: none"))
+    images = "".join(
+        f'<img class="only-{theme} figure" alt="{alt}" style="{style}{hidden}" '
+        f'src="data:image/png;base64,{base64.b64encode(content).decode()}">'
+        for theme, content, hidden in versions
+    )
+    display(
+        {"text/html": images, "text/plain": f"<figure {name}>"}, raw=True, metadata={"figure": name}
+    )
+
+
+def recolour(fig: Figure) -> None:
+    """Swap every house colour of a figure for its partner on dark pages; the layout stays as it is."""
+    fig.draw_without_rendering()  # ticks and labels come into being, constrained layout settles
+    fig.set_layout_engine("none")
+    for artist in fig.findobj(Artist):
+        mapped = getattr(artist, "get_array", lambda: None)() is not None  # its colours are data
+        for prop in ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor"):
+            if mapped or not (hasattr(artist, f"get_{prop}") and hasattr(artist, f"set_{prop}")):
+                continue
+            old = to_rgba_array(getattr(artist, f"get_{prop}")())
+            new = [(*_PARTNER.get(tuple(row[:3].round(4)), row[:3]), row[3]) for row in old]
+            if not np.array_equal(old.ravel(), np.ravel(new)):
+                getattr(artist, f"set_{prop}")(new if len(new) > 1 else new[0])
+
+
+def images(
+    rows: Sequence[Sequence[np.ndarray]],
+    titles: Sequence[str] = (),
+    labels: Sequence[str] = (),
+    captions: Sequence[Sequence[str]] = (),
+    limits: tuple[float, float] | Sequence[tuple[float, float] | None] = (0, 255),
+    zoom: tuple[int, int, int] | None = None,
+    width: float = WIDTH,
+) -> Figure:
+    """A grid of images: titles above the columns, labels left of the rows, captions below the images.
+
+    Images are (H, W), or in colour (H, W, 3) on 0..255.
+    ``limits`` are black and white for all, or one pair a column (None: the image's own extremes). ``zoom`` = (row,
+    column, side) adds that square of pixels, enlarged, in a corner of every image.
+    """
+    count = max(map(len, rows))
+    per_column = [limits] * count if np.isscalar(limits[0]) else list(limits)
+    left, text = (0.28 if len(labels) else 0), 0.27
+    side = (width - left) / count
+    heights = [side * row[0].shape[0] / row[0].shape[1] for row in rows]
+    height = sum(heights) + text * bool(len(titles)) + text * len(rows) * bool(len(captions))
+    fig, axes = plt.subplots(
+        len(rows), count, squeeze=False, figsize=(width, height), height_ratios=heights
+    )
+    fig.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0, hspace=0)
+    size = min(12.5, 6.4 * side)
+    for i, j in np.ndindex(axes.shape):
+        ax = axes[i, j]
+        ax.grid(False)
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+        if j >= len(rows[i]) or rows[i][j] is None:
+            continue
+        low, high = per_column[j] or (None, None)
+        picture = (
+            rows[i][j] / 255 if rows[i][j].ndim == 3 else rows[i][j]
+        )  # matplotlib wants colours in 0..1
+        ax.imshow(picture, vmin=low, vmax=high)
+        if zoom:
+            _inset(ax, picture, zoom)
+        if i == 0 and len(titles):
+            ax.set_title(titles[j], size=size, pad=4)
+        if j == 0 and len(labels):
+            ax.set_ylabel(labels[i], size=size)
+        if len(captions) and captions[i][j]:
+            ax.set_xlabel(captions[i][j], size=size, labelpad=3)
+    return fig
+
+
+def curves(
+    table: pd.DataFrame,
+    x: str = "level",
+    y: str = "value",
+    hue: str = "model",
+    band: bool = True,
+    baseline: str | None = None,
+    names: dict[str, str] | None = None,
+    ax: plt.Axes | None = None,
+    direct: bool = True,
+) -> plt.Axes:
+    """Mean of y against x, a curve for each value of hue, with the 95 % bootstrap interval over the images as a band.
+
+    ``table`` is tidy, one row an image (column ``image``) and x. With ``baseline``, a value of hue, the curves are the
+    mean paired differences to it. ``names`` are labels, by value of hue; their order gives the colours, so that the
+    same names give the same colours in every figure. ``direct`` writes the labels at the ends, else in a legend below.
+    """
+    ax = ax or plt.figure().add_subplot()
+    wide = table.pivot_table(y, ["image", x], hue)
+    names = names or {value: value for value in dict.fromkeys(table[hue])}
+    if baseline is not None:
+        wide = wide.sub(wide[baseline], axis=0)
+        ax.axhline(0, color=MUTED, linewidth=1.2)
+    ends = []
+    for number, (value, label) in enumerate(
+        names.items()
+    ):  # a name keeps its colour where another is left out
+        if value == baseline or value not in wide:
+            continue
+        groups = wide[value].dropna().groupby(x)
+        mean, low, high = np.array([mean_interval(group.to_numpy()) for _, group in groups]).T
+        at, colour = list(groups.groups), CYCLE[number % len(CYCLE)]
+        ax.plot(
+            at,
+            mean,
+            "-" if number < len(CYCLE) else "--",
+            color=colour,
+            marker=MARKERS[number % 7],
+            label=label,
+        )
+        if band:
+            ax.fill_between(at, low, high, color=colour, alpha=0.16, linewidth=0)
+        ends.append((at[-1], mean[-1], label, colour))
+    ax.set(xlabel=x, ylabel=y)
+    if direct:
+        _label_ends(ax, ends)
+    else:
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=min(2, len(ends)))
+    return ax
+
+
+def gains(tables: dict[str, pd.DataFrame], names: dict[str, str], baseline: str) -> Figure:
+    """Mean paired differences of models to a baseline against the level, in PSNR and SSIM: a row for each degradation.
+
+    ``tables`` are tidy scores by name of the degradation, ``names`` the labels of their models, which give the colours.
+    Every axis spans at least what an eye might see, so that nothing looks like something.
+    """
+    fig, axes = plt.subplots(
+        len(tables), 2, squeeze=False, figsize=(WIDTH, 2.5 * len(tables) + 0.6)
+    )
+    drawn = {}
+    for row, (kind, table) in zip(axes, tables.items(), strict=True):
+        for ax, (metric, least) in zip(row, {"psnr": 0.02, "ssim": 0.002}.items(), strict=True):
+            curves(
+                table[table.metric == metric], names=names, baseline=baseline, ax=ax, direct=False
+            )
+            drawn |= {
+                label: line for line, label in zip(*ax.get_legend_handles_labels(), strict=True)
+            }
+            ax.get_legend().remove()
+            low, high = ax.get_ylim()
+            ax.set_ylim(min(low, -least), max(high, least))
+            ax.set(
+                xlabel="level" if kind == list(tables)[-1] else "",
+                ylabel=kind if metric == "psnr" else "",
+            )
+    axes[0, 0].set_title("gain in PSNR, dB")
+    axes[0, 1].set_title("gain in SSIM")
+    fig.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=2)
+    return fig
+
+
+def interval(values: tuple[float, float, float], digits: int = 2) -> str:
+    """A cell of a table (HTML): the mean, under it low and high, each with its sign."""
+    mean, low, high = (f"{value:+z.{digits}f}".replace("-", "−") for value in values)
+    return f"{mean}<br><small>{low}&nbsp;to&nbsp;{high}</small>"
+
+
+def signed(g: np.ndarray) -> np.ndarray:
+    """A function with values in [-1, 1] as a picture for :func:`images`, (H, W, 3): orange below 0, white 0, purple."""
+    return 255 * mpl.colormaps["PuOr"]((np.clip(g, -1, 1) + 1) / 2)[..., :3]
+
+
+def heat_map(
+    table: pd.DataFrame,
+    ax: plt.Axes | None = None,
+    label: str = "",
+    near: float | None = None,
+    digits: int = 2,
+) -> plt.Axes:
+    """A matrix of scores (index: y, columns: x, both ascending), its optimum marked and its value written beside it.
+
+    ``near`` also outlines all cells within that distance of the optimum; ``label`` names the colour bar.
+    """
+    ax = ax or plt.figure().add_subplot()
+    values = table.to_numpy(float)
+    shown = ax.pcolormesh(values, cmap="cividis", rasterized=True)
+    ax.grid(False)
+    for axis, ticks in ((ax.xaxis, table.columns), (ax.yaxis, table.index)):
+        step = -(-len(ticks) // 8)
+        axis.set_ticks(
+            np.arange(0, len(ticks), step) + 0.5, [f"{tick:.3g}" for tick in ticks[::step]]
+        )
+    ax.set(xlabel=table.columns.name or "", ylabel=table.index.name or "")
+    i, j = np.unravel_index(np.nanargmax(values), values.shape)
+    if near is not None:
+        # Each cell as 8 x 8 points, so that the outline runs along the cells' borders.
+        inside = np.kron(values >= values[i, j] - near, np.ones((8, 8)))
+        rows, columns = (np.linspace(0, n, 8 * n) for n in values.shape)
+        ax.contour(
+            columns, rows, inside, levels=[0.5], colors="black", linewidths=1.5, linestyles="--"
+        )
+    ax.plot(
+        j + 0.5,
+        i + 0.5,
+        "o",
+        markersize=8,
+        color=BADGE["color"],
+        markeredgecolor="black",
+        markeredgewidth=2,
+    )
+    aside = ((-11, 0), "right") if j > values.shape[1] / 2 else ((11, 0), "left")
+    text, place = f"{values[i, j]:.{digits}f}", (j + 0.5, i + 0.5)
+    ax.annotate(
+        text, place, aside[0], textcoords="offset points", ha=aside[1], va="center", **BADGE
+    )
+    ax.figure.colorbar(shown, ax=ax, label=label).outline.set_visible(False)
+    return ax
+
+
+_PARTNER = {
+    tuple(np.round(to_rgba(light)[:3], 4)): to_rgba(dark)[:3] for light, dark in DARK.items()
+}
+
+
+def _png(fig: Figure, transparent: bool) -> bytes:
+    file = io.BytesIO()
+    fig.savefig(file, dpi=200, transparent=transparent)
+    image = Image.open(file)
+    pixels = np.asarray(image)
+    if (pixels[..., :1] == pixels[..., 1:3]).all():  # gray throughout: half the size, nothing lost
+        image = image.convert("LA" if transparent else "L")
+    elif not transparent:
+        image = image.convert("RGB")
+    file = io.BytesIO()
+    image.save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def _inset(ax: plt.Axes, image: np.ndarray, zoom: tuple[int, int, int]) -> None:
+    row, column, side = zoom
+    inset = ax.inset_axes([0.56, 0, 0.44, 0.44 * image.shape[1] / image.shape[0]])
+    inset.imshow(image[row : row + side, column : column + side], clim=ax.images[0].get_clim())
+    inset.grid(False)
+    inset.set(xticks=[], yticks=[])
+    inset.spines[:].set(visible=True, color="#f0c808", linewidth=1.5)
+    ax.add_patch(
+        plt.Rectangle(
+            (column - 0.5, row - 0.5), side, side, fill=False, edgecolor="#f0c808", linewidth=1.5
+        )
+    )
+
+
+def _label_ends(ax: plt.Axes, ends: list[tuple]) -> None:
+    """Labels right of the last points, in the curves' colours, moved apart where they would overlap."""
+    ax.figure.draw_without_rendering()
+    gap = 1.25 * mpl.rcParams["legend.fontsize"] * ax.figure.dpi / 72
+    ends = sorted(ends, key=lambda end: end[1])
+    wanted = ax.transData.transform([end[:2] for end in ends])[:, 1]
+    places = wanted.copy()
+    for _ in range(
+        200
+    ):  # neighbours too close push each other apart, the others stay at their curves
+        missing = np.maximum(gap - np.diff(places), 0) / 2
+        places[:-1] -= missing
+        places[1:] += missing
+    for (*point, label, colour), shift in zip(
+        ends, (places - wanted) * 72 / ax.figure.dpi, strict=True
+    ):
+        ax.annotate(
+            label, point, (10, shift), textcoords="offset points", va="center", color=colour
+        )

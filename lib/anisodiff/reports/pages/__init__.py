@@ -1,0 +1,160 @@
+"""A page of the book from the inside: its checked parameters, its numbers, its provenance."""
+
+import html
+import math
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from ...data import provenance
+from .. import claims
+from . import tables
+from .parameters import Parameter, ParameterError, assigned, declared, unknown
+
+__all__ = ["Page", "ParameterError", "start"]
+
+HIDDEN = "application/papermill.record/"
+"""Prefix of mime types that the book keeps for its text and does not show: that of myst-nb's glue."""
+
+
+def start(namespace: dict[str, Any], name: str) -> "Page":
+    """Check the parameters of the page and start its clock: ``page = pages.start(globals(), "perona_malik")``.
+
+    Called in the cell right after the parameters cell (and after the one papermill injects).
+
+    Raises ParameterError, shown as one line, for an unknown, ill-typed or out-of-range parameter.
+    """
+    cells = namespace["In"][:-1]  # the last one is the cell that calls
+    found = [(at, declared(source)) for at, source in enumerate(cells)]
+    at, parameters = next(
+        ((at, parameters) for at, parameters in reversed(found) if parameters), (0, {})
+    )
+    if not parameters:
+        raise ParameterError(
+            "the cell before pages.start must hold parameters only, one a line, such as "
+            "'sigma: float = 25.0  # standard deviation in gray levels [1, 100]'"
+        )
+    for injected in cells[at + 1 : at + 2]:
+        for parameter in assigned(injected):
+            if parameter not in parameters:
+                raise unknown(parameter, namespace[parameter], parameters)
+    return Page(name, _check(namespace, parameters))
+
+
+def _check(namespace: dict[str, Any], parameters: dict[str, Parameter]) -> dict[str, Any]:
+    values = {name: parameter.check(namespace[name]) for name, parameter in parameters.items()}
+    namespace.update(values)  # 30 has become 30.0 where a float is declared
+    return values
+
+
+class Page:
+    """A running page; made by :func:`start`."""
+
+    def __init__(self, name: str, parameters: dict[str, Any]):
+        self.name = name
+        self.parameters = parameters
+        self._started = time.perf_counter()
+        self._verdicts: dict[str, tuple] = {}
+
+    @property
+    def profile(self) -> str:
+        """Budget of this run: smoke, quick or paper."""
+        return self.parameters["profile"]
+
+    def number(self, name: str, value: float, digits: int = 2) -> None:
+        """Keep a number for the prose, which shows it by ``{glue:text}`PAGE_NAME```, and for comparisons in full.
+
+        Raises ValueError for a value that is not finite.
+        """
+        from IPython.display import display
+
+        value = float(value)
+        if not math.isfinite(value):
+            raise ValueError(f"number {name!r} of page {self.name!r} is {value}")
+        shown = {"name": f"{self.name}_{name}", "mime_prefix": HIDDEN}
+        display(
+            {f"{HIDDEN}text/plain": repr(tables.number(value, digits))},
+            metadata={
+                "scrapbook": shown,
+                "number": {"name": name, "value": value, "digits": digits},
+            },
+            raw=True,
+        )
+
+    def verdict(self, claim: str, interval: tuple[float, float, float], digits: int = 2) -> None:
+        """Put a claim of ``data/claims.yml`` to the test by mean, low and high of its number, for :meth:`verdicts`.
+
+        Raises UnknownNumber for a claim unknown there, ValueError for one of another page.
+        """
+        reached, known = claims.verdict(claim, interval), claims.findings()[claim]
+        if known["page"] != self.name:
+            raise ValueError(
+                f"claim {claim!r} belongs to page {known['page']!r}, not to {self.name!r}"
+            )
+        provenance.note(claims.CLAIMS)
+        self._verdicts[claim] = (known, reached, interval, digits)
+
+    def verdicts(self) -> None:
+        """Show the claims put to the test on this page so far, and keep the verdicts in the output's metadata."""
+        from IPython.display import display
+
+        kept = {claim: {"verdict": reached, "interval": list(map(float, interval))}
+                for claim, (_, reached, interval, _) in self._verdicts.items()}  # fmt: skip
+        shown = {
+            "text/html": _verdict_table(self._verdicts.values()),
+            "text/plain": f"{len(kept)} claims",
+        }
+        display(shown, metadata={"verdicts": kept}, raw=True)
+
+    def finish(self) -> None:
+        """Show what this run was made from, as a collapsed block, and keep the same in the output's metadata."""
+        from IPython.display import display
+
+        record = {
+            "page": self.name,
+            "seconds": round(time.perf_counter() - self._started, 1),
+            "parameters": self.parameters,
+            "used": dict(sorted(provenance.used.items())),
+        } | provenance.stamp()
+        shown = {"text/html": as_html(record), "text/plain": f"made from {commit(record)}"}
+        display(shown, metadata={"anisodiff": record}, raw=True)
+
+
+def _verdict_table(verdicts: Iterable[tuple]) -> str:
+    """Claims as rows of an HTML table: what is said, the number with its interval, the verdict."""
+    rows = ""
+    for known, reached, interval, digits in verdicts:
+        mean, low, high = (tables.number(value, digits) for value in interval)
+        bound = (
+            f"above {known['above']:g}" if "above" in known else f"below {known['below']:g}"
+        ).replace("-", "−")
+        cells = (
+            f'{html.escape(known["says"])} <span class="source">{html.escape(known["source"])}</span>',
+            f"{html.escape(known['number'])}: <b>{mean}</b> ({low} to {high}); claimed: {bound}",
+            tables.verdict(reached),
+        )
+        rows += "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    head = "<tr><th>The source says</th><th>Measured (95 % interval)</th><th>Verdict</th></tr>"
+    return f'<table class="verdicts"><thead>{head}</thead><tbody>{rows}</tbody></table>'
+
+
+def commit(record: dict[str, Any]) -> str:
+    """The commit of a provenance record in words."""
+    return f"commit {record['commit']}" + (" with local changes" if record["dirty"] else "")
+
+
+def as_html(record: dict[str, Any]) -> str:
+    """A provenance record as a collapsed block of HTML."""
+    rows = {
+        "Code": commit(record),
+        "Device": record["device"],
+        "Run": f"{record['date']}, {record['seconds']:g} s",
+        "Parameters": ", ".join(
+            f"{name} = {value!r}" for name, value in record["parameters"].items()
+        ),
+        "Read": ", ".join(f"{name} ({digest})" for name, digest in record["used"].items())
+        or "nothing",
+        "Versions": ", ".join(f"{name} {version}" for name, version in record["versions"].items()),
+    }
+    items = "".join(f"<dt>{name}</dt><dd>{html.escape(text)}</dd>" for name, text in rows.items())
+    return f'<details class="provenance"><summary>How this page was made</summary><dl>{items}</dl></details>'

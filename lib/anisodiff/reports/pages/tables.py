@@ -1,0 +1,52 @@
+"""Tables that a reader can sort and filter (book/_static/tables.js does it), as HTML."""
+
+import html
+from collections.abc import Sequence
+
+
+def sortable(
+    heads: Sequence[str], rows: Sequence[Sequence], caption: str = "", choose: Sequence[str] = ()
+) -> str:
+    """A table of cells that are text, numbers to sort by with their text as ``(number, text)``, or ready-made HTML.
+
+    ``choose`` names the columns by whose texts rows can be picked; with any of them there is a search field too.
+    """
+    head = "".join(
+        f"<th{' data-choose' * (name in choose)}>{html.escape(name)}</th>" for name in heads
+    )
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    caption = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    table = f'<table class="table sortable">{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="pst-scrollable-table-container">{table}</div>'
+
+
+class Html(str):
+    """Text that is HTML already."""
+
+
+def verdict(reached: str) -> Html:
+    """A verdict in its colour."""
+    return Html(f'<span class="verdict {reached.replace(" ", "-")}">{reached}</span>')
+
+
+def command(line: str) -> Html:
+    """A command to copy."""
+    return Html(
+        f'<button class="command" title="Copy this command"><code>{html.escape(line)}</code></button>'
+    )
+
+
+def number(value: float, digits: int = 2, sign: str = "") -> str:
+    """A number as the book prints it, with a true minus."""
+    return f"{value:{sign}z.{digits}f}".replace("-", "−")
+
+
+def _cell(content) -> str:
+    if isinstance(content, tuple):
+        value, text = content
+        return f'<td class="number" data-value="{value:.6g}">{_text(text)}</td>'
+    return f"<td>{_text(content)}</td>"
+
+
+def _text(content: str) -> str:
+    return content if isinstance(content, Html) else html.escape(str(content))
