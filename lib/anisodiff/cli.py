@@ -1,4 +1,4 @@
-"""The command line: ``anisodiff restore | fit | evaluate | models``. Each command is a thin call into the library."""
+"""The command line: ``anisodiff restore | fit | evaluate | models | status | make``. Each command is a thin call into the library."""
 
 import argparse
 import sys
@@ -73,12 +73,13 @@ def _restore_one(restorer, picture, target: Path) -> None:
 
 
 def _fit(asked) -> int:
-    from .study.experiments import Experiment
-    from .training import loop
+    from .methods.device import chosen
+    from .study import runs
 
-    experiment = Experiment(asked.model, asked.degradation, asked.level, asked.profile, asked.seed)
-    loop.fit(experiment)
-    print(experiment.weights)
+    at = _problem(asked)
+    run = runs.Run(asked.model, at.name, at.level, asked.profile, asked.seed)
+    runs.fit(run, chosen(asked.device))
+    print(run.weights)
     return 0
 
 
@@ -86,14 +87,13 @@ def _evaluate(asked) -> int:
     import pandas as pd
 
     from .data import provenance
+    from .metrics.statistics import mean_interval
     from .study import evaluation
-    from .training import tuning
 
-    restorer = tuning.ORACLES.get(asked.model) or _load(asked)
+    at = _problem(asked)
     rows = evaluation.evaluate(
-        restorer,
-        asked.degradation,
-        asked.level,
+        _load(asked),
+        at,
         asked.collection,
         crop=asked.crop or None,
         seed=asked.seed,
@@ -103,33 +103,46 @@ def _evaluate(asked) -> int:
         provenance.write_atomically(
             asked.csv, rows.to_csv(index=False, lineterminator="\n").encode()
         )
-    found = {
-        metric: evaluation.mean_interval(values)
-        for metric, values in rows.groupby("metric", sort=False)["value"]
-    }
+    groups = rows.groupby("metric", sort=False)["value"]
+    found = {metric: mean_interval(values) for metric, values in groups}
     table = pd.DataFrame.from_dict(found, orient="index", columns=["mean", "low", "high"])
-    print(
-        f"{asked.model}, {asked.degradation} {asked.level:g}, {rows['image'].nunique()} images of {asked.collection}"
-    )
+    images = rows["image"].nunique()
+    print(f"{asked.model}, {at.name} {at.level:g}, {images} images of {asked.collection}")
     print(table.to_string(float_format="%.4f"))
     print("low and high bound the mean with 95 % confidence (bootstrap over the images)")
     return 0
 
 
+def _status(asked) -> int:
+    from .reports import status
+
+    found = status.examine(status.artefacts(), probing=asked.probe)
+    print(status.summary(found))
+    return 0 if all(state.word == "current" for state in found.values()) else 1
+
+
+def _make(asked) -> int:
+    from .reports import status
+
+    status.make(asked.name)
+    return 0
+
+
 def _models(asked) -> int:
     from .methods.diffusion.scheme import UnstableStep
-    from .study import models
+    from .study import catalogue
 
     warnings.simplefilter(
         "ignore", UnstableStep
     )  # nothing is restored here; `main` puts the filters back
-    width = max(map(len, models.names()))
+    names = catalogue.names()
+    width = max(map(len, names))
     print(
         f"{'name':{width}}  parameters   PSNR  summary, and the levels that there are weights for"
     )
-    for name in models.names():
+    for name in names:
         parameters, score, made = _facts(name)
-        print(f"{name:{width}}  {parameters:>10}  {score:>5}  {models.entry(name).summary}")
+        print(f"{name:{width}}  {parameters:>10}  {score:>5}  {catalogue.entry(name).summary}")
         for kind, levels in made.items():
             print(f"{'':{width + 21}}{kind} {' '.join(f'{level:g}' for level in levels)}")
     print(
@@ -139,35 +152,41 @@ def _models(asked) -> int:
         " of a degradation, as are all P1 functions and all with borders; -time gives the diffusion time too; -borders"
         " mixes two by the probability of a border, -true that of the clean image, -half one half everywhere;"
         " -free has no bound on g, and -flat is trained like that with one; -seed-N is trained from another seed;"
-        " -intervals-N is a partition of N parts, -threshold-N takes steps above N gray levels for borders."
+        " -intervals-N is a partition of N parts, -threshold-N takes steps above N gray levels for borders;"
+        " -oracle is given the clean image."
     )
     return 0
 
 
 def _facts(name: str) -> tuple[str, str, dict[str, list[float]]]:
     """Number of parameters and recorded PSNR of a model (a dash where there is none), and its weights' levels."""
-    from .problems.degradations import DEGRADATIONS
-    from .study import evaluation, models
-    from .study.experiments import Experiment
+    from .problems import PROBLEMS
+    from .study import evaluation, runs
 
-    made = {
-        kind: levels for kind in DEGRADATIONS if (levels := models.levels_with_weights(name, kind))
-    }
-    first = next((Experiment(name, kind, levels[0]) for kind, levels in made.items()), None)
+    made = {kind: levels for kind in PROBLEMS if (levels := runs.levels_with_weights(name, kind))}
+    first = next((runs.Run(name, kind, levels[0]) for kind, levels in made.items()), None)
     try:
-        scores = evaluation.read_scores("bsds500/val", name, "gaussian").query(
-            "level == 25 and metric == 'psnr'"
-        )
+        scores = evaluation.read_scores("bsds500/val", name, "gaussian")
+        scores = scores.query("level == 25 and metric == 'psnr'")["value"]
     except FileNotFoundError:
         scores = ()
-    parameters = f"{models.open_weights(first).parameters:,}" if first else "-"
-    return parameters, f"{scores['value'].mean():.2f}" if len(scores) else "-", made
+    parameters = f"{runs.open_weights(first).parameters:,}" if first else "-"
+    return parameters, f"{scores.mean():.2f}" if len(scores) else "-", made
+
+
+def _problem(asked):
+    from .problems import parse, problem
+
+    return parse(asked.problem) if asked.problem else problem(asked.degradation, asked.level)
 
 
 def _load(asked):
-    from .study import models
+    from .methods.device import chosen
+    from .study import runs
 
-    restorer = models.load(asked.model, asked.degradation, asked.level, seed=asked.seed)
+    restorer = runs.load(
+        asked.model, problem=_problem(asked), seed=asked.seed, device=chosen(asked.device)
+    )
     if not restorer.restores:
         raise ValueError(f"{asked.model} finds borders: it restores nothing")
     return restorer
@@ -238,6 +257,18 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--csv", type=Path, help="write the score of each image here")
 
     _command(commands, _models, "models", "list the models, their weights and their scores")
+
+    status = _command(
+        commands, _status, "status", "list what is stale and why; 0 where all is current, else 1"
+    )
+    status.add_argument(
+        "--probe",
+        action="store_true",
+        help="where code has changed, try whether it still does the same",
+    )
+
+    make = _command(commands, _make, "make", "make one artefact of the study, unless it is current")
+    make.add_argument("name", metavar="NAME", help="as `anisodiff status` names it")
     return parser
 
 
@@ -252,6 +283,14 @@ def _command(commands, run, name: str, summary: str) -> argparse.ArgumentParser:
 def _what(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--degradation", default="gaussian", help="what befell the image (default: %(default)s)"
+    )
+    command.add_argument(
+        "--problem",
+        metavar="NAME[,VALUE][,PARAMETER=VALUE]",
+        help="the same in one word: blur,variance=4,sigma=2",
+    )
+    command.add_argument(
+        "--device", help="cpu, cuda, mps or auto (default: ANISODIFF_DEVICE, else cpu)"
     )
     command.add_argument(
         "--level",

@@ -4,24 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, pad
 
-from ..methods.diffusion.scheme import gradient
+from ..methods.diffusion.borders import labels
 
 FILTERS = (15, 30, 60)  # of the three scales
-
-
-def labels(clean: Tensor, threshold: float) -> Tensor:
-    """1 where a pixel is a border, else 0: ``max(|u[i, j+1] - u[i, j]|, |u[i+1, j] - u[i, j]|) > threshold``.
-
-    ``clean`` and the result are (B, 1, H, W); there is no difference across the image's own border.
-    Source: slides "Performance while learning lambdas" (14.12.22), border classification.
-    """
-    return (steepness(clean) > threshold).to(clean.dtype)
-
-
-def steepness(u: Tensor) -> Tensor:
-    """The infinity norm of the forward differences of each pixel, (B, 1, H, W)."""
-    d_x, d_y = gradient(u)
-    return torch.maximum(pad(d_x.abs(), (0, 1)), pad(d_y.abs(), (0, 0, 0, 1)))
 
 
 class BorderClassifier(nn.Module):

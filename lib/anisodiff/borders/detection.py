@@ -17,13 +17,13 @@ from skimage import feature, filters, morphology
 from tqdm import tqdm
 
 from ..data import collections, provenance
-from ..problems.degradations import DEGRADATIONS, degradation, seeded
-from ..study import evaluation, experiments, models, weights
-from ..training import loop, tuning
-from . import classifier
+from ..methods.diffusion.borders import labels, steepness
+from ..problems import PROBLEMS, problem, seeded
+from ..study import catalogue, evaluation, runs, store, tables
+from ..training import tuning
 
 CLASSIFIERS = ("border-classifier", "border-classifier-universal")
-THRESHOLD = models.entry(CLASSIFIERS[0]).fixed["threshold"]  # of the study's labels, gray levels
+THRESHOLD = catalogue.entry(CLASSIFIERS[0]).fixed["threshold"]  # of the study's labels, gray levels
 SIGMAS = (0, 0.5, 0.7, 1, 1.4, 2, 2.8, 4, 5.6)  # of the smoothing, pixels: what tuning tries
 CROPS = 20  # training images to tune on
 HYSTERESIS = 0.4  # Canny's lower threshold is this part of the upper one
@@ -36,7 +36,7 @@ def smoothed(u: np.ndarray, sigma: float) -> np.ndarray:
 
 def gradient(u: np.ndarray, sigma: float = 0) -> np.ndarray:
     """The infinity norm of the forward differences, after smoothing: what the labels threshold, gray levels."""
-    return classifier.steepness(torch.from_numpy(smoothed(u, sigma))[None, None])[0, 0].numpy()
+    return steepness(torch.from_numpy(smoothed(u, sigma))[None, None])[0, 0].numpy()
 
 
 def sobel(u: np.ndarray, sigma: float = 0) -> np.ndarray:
@@ -60,8 +60,8 @@ def canny(u: np.ndarray, sigma: float = 1) -> np.ndarray:
 
 
 def labelled(clean: np.ndarray, threshold: float) -> np.ndarray:
-    """Which pixels of a clean image, (H, W), are borders: :func:`classifier.labels` as a bool array."""
-    return classifier.labels(torch.tensor(clean)[None, None], threshold)[0, 0].numpy() > 0
+    """Which pixels of a clean image, (H, W), are borders: :func:`~.borders.labels` as a bool array."""
+    return labels(torch.tensor(clean)[None, None], threshold)[0, 0].numpy() > 0
 
 
 OPERATORS = {  # each with the sigmas to choose from
@@ -145,14 +145,14 @@ def calibration(
 
 
 def tune(
-    kind: str, level: float, collection: str, threshold: float, classifiers=(), seed: int = 0
+    kind: str, level: float, collection: str, threshold: float, learned=(), seed: int = 0
 ) -> list[Detector]:
     """All operators, and the classifiers that are given as Restorers, made ready on crops of a training collection.
 
     The smoothing is the one with the best average precision, all crops pooled; every detector, also a classifier,
     is cut where its F-score is best on them.
     """
-    clean, degraded = tuning.degraded_crops(collection, degradation(kind, level), CROPS, 256, seed)
+    clean, degraded = tuning.degraded_crops(collection, problem(kind, level), CROPS, 256, seed)
     truth = np.stack([labelled(crop, threshold) for crop in clean])
     if not truth.any():
         raise ValueError(
@@ -161,7 +161,7 @@ def tune(
     candidates = {
         name: [(sigma, lambda u, of=operator, sigma=sigma: of(u, sigma)) for sigma in sigmas]
         for name, (operator, sigmas) in OPERATORS.items()
-    } | {classifier.name: [(None, classifier.restore)] for classifier in classifiers}
+    } | {one.name: [(None, one.restore)] for one in learned}
     detectors = []
     for name, ways in candidates.items():
         tried = []
@@ -189,7 +189,7 @@ def evaluate(
     rows of :func:`merged`.
     """
     how, rows, pooled, truths = (
-        degradation(kind, level),
+        problem(kind, level),
         [],
         {one.name: [] for one in detectors},
         [],
@@ -200,7 +200,7 @@ def evaluate(
         )
         truth = labelled(clean, threshold)
         truths.append(truth.ravel())
-        degraded = how(clean, seeded(seed, collection, image.name, how))
+        degraded = how.measure(clean, seeded(seed, collection, image.name, how)).y.numpy()
         for detector in detectors:
             scores = detector.score(degraded)
             pooled[detector.name].append(scores.ravel().astype(np.float32))
@@ -218,7 +218,7 @@ def evaluate(
         for name, scores in pooled.items()
     ]
     order = ["model", "level", "score", "borders", "others"]
-    return pd.DataFrame(rows, columns=evaluation.COLUMNS), pd.concat(curves)[order]
+    return pd.DataFrame(rows, columns=tables.COLUMNS), pd.concat(curves)[order]
 
 
 def merged(
@@ -254,59 +254,89 @@ def curves_path(kind: str) -> Path:
     return _path(kind).with_name(f"borders-curves-{kind}.csv")
 
 
+def classifiers(kind: str, level: float) -> list[runs.Run]:
+    """The runs of the classifiers for a problem."""
+    return [runs.Run(name, kind, level) for name in CLASSIFIERS]
+
+
 def recipe(kind: str) -> dict:
     """What determines the recorded scores: the protocol, the content of the classifiers' weights, what tuning tries."""
-    made = {}
-    for name in CLASSIFIERS:
-        header = (
-            weights.header(experiments.Experiment(name, kind, DEGRADATIONS[kind].levels[0]).weights)
-            or {}
-        )
-        made[name] = header.get("sha256", "none")[:12]
-    tried = {"crops": CROPS, "hysteresis": HYSTERESIS, "sigmas": list(SIGMAS)}
+    protocol, made = catalogue.protocol(), classifiers(kind, PROBLEMS[kind].levels[0])
     return {
-        "protocol": experiments.study()["protocol"],
-        "weights": made,
+        "protocol": protocol,
+        "collection": collections.fingerprint(protocol["collection"]),
+        "starts from": {run.name: store.content(run.weights) for run in made},
         "threshold": THRESHOLD,
-        "tuning": tried,
+        "tuning": {"crops": CROPS, "hysteresis": HYSTERESIS, "sigmas": list(SIGMAS)},
     }
 
 
-def record(kind: str) -> None:
-    """Score all detectors at all levels of a degradation by the study's protocol; write scores, curves, provenance."""
-    protocol, training_images = (
-        experiments.study()["protocol"],
-        experiments.profile("paper")["train"],
+def artefacts(kind: str) -> list[store.Artefact]:
+    """The scores of all detectors for a problem and their curves, in the store; one recording makes both."""
+    how = PROBLEMS[kind]
+    roots = (f"{__name__}.tune", f"{__name__}.evaluate", f"{how.__module__}.{how.__qualname__}")
+    behind = classifiers(kind, how.levels[0])
+    return [
+        store.Artefact(
+            name=f"scores/{path.stem}",
+            path=path,
+            recipe=lambda: recipe(kind),
+            roots=(*roots, behind[0].entry.made_of),
+            starts_from=tuple(run.artefact() for run in behind),
+            make=lambda: record(kind),
+            probe=lambda: probe(kind),
+        )
+        for path in (_path(kind), curves_path(kind))
+    ]
+
+
+def probe(kind: str) -> dict[str, float]:
+    """What tells whether changed code still gives these scores: average precision on a small crop that everybody has."""
+    level, found = PROBLEMS[kind].levels[1], {}
+    image = collections.load("shipped/test")[0]
+    clean, how = (
+        np.ascontiguousarray(collections.centre_crop(image.pixels, 96)),
+        problem(kind, level),
     )
+    degraded = how.measure(clean, seeded(0, "shipped/test", image.name, how)).y.numpy()
+    truth = labelled(clean, THRESHOLD)
+    scores = {name: operator(degraded, 1) for name, (operator, _) in OPERATORS.items()}
+    scores |= {
+        run.model: runs.open_weights(run).restore(degraded) for run in classifiers(kind, level)
+    }
+    for name, score in scores.items():
+        many = counts(score, truth)
+        found |= {
+            f"ap {name}": average_precision(*many[1:]),
+            f"rows {name}": len(merged(*many, True)),
+        }
+    return found
+
+
+def record(kind: str) -> None:
+    """Score all detectors at all levels of a problem by the study's protocol; write scores, curves and their records."""
+    protocol, training_images = catalogue.protocol(), catalogue.profile("paper")["train"]
     provenance.used.clear()
-    start, tables, tuned = time.monotonic(), [], {}
-    for level in tqdm(DEGRADATIONS[kind].levels, desc=f"borders {kind}", unit="level"):
-        classifiers = [loop.fitted(name, kind, level, "paper") for name in CLASSIFIERS]
-        detectors = tune(kind, level, training_images, THRESHOLD, classifiers)
+    stamp, start, parts, tuned = provenance.stamp(), time.monotonic(), [], {}
+    for level in tqdm(PROBLEMS[kind].levels, desc=f"borders {kind}", unit="level"):
+        learned = [runs.fitted(name, kind, level, "paper") for name in CLASSIFIERS]
+        detectors = tune(kind, level, training_images, THRESHOLD, learned)
         at = kind, level, protocol["collection"], THRESHOLD, protocol["crop"], protocol["seed"]
-        tables.append(evaluate(detectors, *at))
+        parts.append(evaluate(detectors, *at))
         tuned[f"{level:g}"] = {
             one.name: {"sigma": one.sigma, "cut": round(one.cut, 4)} for one in detectors
         }
-    facts = {"recipe": recipe(kind), "tuned": tuned, "seconds": round(time.monotonic() - start)}
-    scores, curves = (pd.concat(parts) for parts in zip(*tables, strict=True))
-    evaluation.write_scores(curves_path(kind), curves, facts)
-    evaluation.write_scores(_path(kind), scores, facts)
-
-
-def is_recorded(kind: str) -> bool:
-    """Whether the recorded scores were made by what the study says now."""
-    made = recipe(kind)
-    return evaluation.made_by(_path(kind), made) and evaluation.made_by(curves_path(kind), made)
+    for made, part in zip(artefacts(kind), zip(*parts, strict=True), strict=True):
+        evaluation.write_scores(pd.concat(part), made, start, stamp, tuned=tuned)
 
 
 def read(kind: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The recorded scores and curves; FileNotFoundError where there are none."""
-    collection = experiments.study()["protocol"]["collection"]
+    collection = catalogue.protocol()["collection"]
     return tuple(
         evaluation.read_scores(collection, name, kind) for name in ("borders", "borders-curves")
     )
 
 
 def _path(kind: str) -> Path:
-    return evaluation.scores_path(experiments.study()["protocol"]["collection"], "borders", kind)
+    return evaluation.scores_path(catalogue.protocol()["collection"], "borders", kind)

@@ -20,9 +20,8 @@ from skimage.morphology import thin
 from tqdm import tqdm
 
 from ..data import collections, provenance
-from ..problems.degradations import degradation, seeded
-from ..study import evaluation, experiments
-from ..training import loop
+from ..problems import problem, seeded
+from ..study import catalogue, evaluation, runs, store
 from . import detection
 
 TOLERANCE = 0.0075  # of the image's diagonal
@@ -116,12 +115,9 @@ def record_human(kind: str = "gaussian", level: float = 25, limit: int | None = 
 
     Beside them stand the labels, ``true-borders``, and ``annotator``: each image's first one against the others.
     """
-    protocol, training_images = (
-        experiments.study()["protocol"],
-        experiments.profile("paper")["train"],
-    )
+    protocol, training_images = catalogue.protocol(), catalogue.profile("paper")["train"]
     provenance.used.clear()
-    start, how = time.monotonic(), degradation(kind, level)
+    stamp, start, how = provenance.stamp(), time.monotonic(), problem(kind, level)
     photographs = collections.load(protocol["collection"])[:limit]
     drawn = {image.name: annotations(image.name) for image in photographs}
     provenance.used[FOLDER] = provenance.sha256(
@@ -129,10 +125,12 @@ def record_human(kind: str = "gaussian", level: float = 25, limit: int | None = 
     )[:12]
     clean = {image.name: image.pixels for image in photographs}
     degraded = {
-        name: how(pixels, seeded(protocol["seed"], protocol["collection"], name, how))
+        name: how.measure(
+            pixels, seeded(protocol["seed"], protocol["collection"], name, how)
+        ).y.numpy()
         for name, pixels in clean.items()
     }
-    classifiers = [loop.fitted(name, kind, level, "paper") for name in detection.CLASSIFIERS]
+    classifiers = [runs.fitted(name, kind, level, "paper") for name in detection.CLASSIFIERS]
     detectors = detection.tune(kind, level, training_images, detection.THRESHOLD, classifiers)
     jobs = [(one.name, kind, level, one.score, degraded) for one in detectors]
     # Canny at scikit-image's own sigma: there are no annotations to tune on but those of the validation images.
@@ -154,10 +152,9 @@ def record_human(kind: str = "gaussian", level: float = 25, limit: int | None = 
         part.assign(model=name, degradation=of, level=at, threshold=part.threshold.astype(float))
         for name, of, at, part in tables
     )
-    facts = {"recipe": recipe(kind), "level": level, "seconds": round(time.monotonic() - start)}
-    facts["tuned"] = {one.name: {"sigma": one.sigma} for one in detectors}
+    tuned = {one.name: {"sigma": one.sigma} for one in detectors}
     order = ["model", "degradation", "level", "image", "threshold", *COUNTS]
-    evaluation.write_scores(_path(kind), table[order], facts)
+    evaluation.write_scores(table[order], artefact(kind), start, stamp, tuned=tuned, level=level)
 
 
 def recipe(kind: str) -> dict:
@@ -165,22 +162,36 @@ def recipe(kind: str) -> dict:
     return detection.recipe(kind) | {"tolerance": TOLERANCE, "shares": list(SHARES)}
 
 
-def is_recorded_human(kind: str = "gaussian") -> bool:
-    """Whether the recorded counts were made by what the study says now."""
-    return evaluation.made_by(_path(kind), recipe(kind))
+def artefact(kind: str = "gaussian") -> store.Artefact:
+    """The counts against human boundaries, in the store."""
+    made = detection.artefacts(kind)[0]
+    return store.Artefact(
+        name=f"scores/borders-human-{kind}",
+        path=_path(kind),
+        recipe=lambda: recipe(kind),
+        roots=(*made.roots, f"{__name__}.evaluate"),
+        starts_from=made.starts_from,
+        make=lambda: record_human(kind),
+        probe=lambda: detection.probe(kind) | probe(),
+    )
+
+
+def probe() -> dict[str, float]:
+    """What tells whether changed code still counts alike: lines of an image that everybody has against its labels."""
+    pixels = collections.centre_crop(collections.load("shipped/test")[0].pixels, 128)
+    drawn = [detection.labelled(pixels, threshold) for threshold in (20, 40)]
+    return dict(
+        zip(COUNTS, map(float, compare(detection.sobel(pixels, 1) > 20, drawn)), strict=True)
+    )
 
 
 def read_human(kind: str = "gaussian") -> pd.DataFrame:
     """The recorded counts; FileNotFoundError where there are none."""
-    return evaluation.read_scores(
-        experiments.study()["protocol"]["collection"], "borders-human", kind
-    )
+    return evaluation.read_scores(catalogue.protocol()["collection"], "borders-human", kind)
 
 
 def _path(kind: str) -> Path:
-    return evaluation.scores_path(
-        experiments.study()["protocol"]["collection"], "borders-human", kind
-    )
+    return evaluation.scores_path(catalogue.protocol()["collection"], "borders-human", kind)
 
 
 def _scores(many: pd.DataFrame) -> pd.DataFrame:

@@ -113,6 +113,19 @@ def digest(images: list[Image]) -> str:
     return provenance.sha256(b"".join(image.pixels.tobytes() for image in images))
 
 
+@cache
+def fingerprint(collection: str) -> str:
+    """Twelve hexadecimal digits that change with the content of a collection's files, which need not be at hand."""
+    lines = []
+    for part in expand(collection):
+        if part.startswith("shipped/"):
+            lines += [f"{path.name} {provenance.sha256(path)}" for path in _shipped(part)]
+        else:
+            lines += [f"{line['path']} {line['sha256']}" for _, line in _files(part)]
+            lines += [str(CROPPED.get(part, ""))]
+    return provenance.sha256("\n".join(lines).encode())[:12]
+
+
 def to_gray(pixels: np.ndarray) -> np.ndarray:
     """Luma of ITU-R 601, rounded as Pillow's mode L does, from (H, W), (H, W, 3) or (H, W, 4) uint8; float32."""
     if pixels.ndim == 2:
@@ -143,14 +156,18 @@ def random_crops(
 @lru_cache(maxsize=8)
 def _load_one(collection: str) -> tuple[Image, ...]:
     if collection.startswith("shipped/"):
-        import skimage
-
-        folder = Path(skimage.__file__).parent / "data"
-        paths = [folder / name for name in sorted(SHIPPED[collection.split("/")[1]])]
+        paths = _shipped(collection)
     else:
         paths = [_at_hand(path, known) for path, known in _files(collection)]
     images = tuple(Image(path.stem, _frozen(to_gray(io.imread(path)))) for path in paths)
     return _squares(images, *CROPPED[collection]) if collection in CROPPED else images
+
+
+def _shipped(collection: str) -> list[Path]:
+    import skimage
+
+    folder = Path(skimage.__file__).parent / "data"
+    return [folder / name for name in sorted(SHIPPED[collection.split("/")[1]])]
 
 
 def _squares(images: tuple[Image, ...], side: int, count: int) -> tuple[Image, ...]:

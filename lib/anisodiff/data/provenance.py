@@ -33,15 +33,15 @@ def note(path: Path) -> None:
     used[str(name)] = sha256(path)[:12]
 
 
-def stamp() -> dict:
-    """Commit, device, versions and date of this run, as plain JSON values."""
+def stamp(device: str = "cpu") -> dict:
+    """Commit, versions and date of a run that begins now on a device ("cpu", "cuda", "mps"), as plain JSON values."""
     import torch
 
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _git("rev-parse", "--short=12", "HEAD") or "unknown",
         "dirty": bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".", *RESULTS)),
-        "device": _device(torch),
+        "device": _device(torch, device),
         "versions": {
             name: version(name) for name in ("anisodiff", "torch", "numpy", "scikit-image")
         }
@@ -73,7 +73,9 @@ def _git(*arguments: str) -> str:
     return answer.stdout.strip()
 
 
-def _device(torch) -> str:
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
+def _device(torch, device: str) -> str:
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    if device != "cpu":
+        return f"{platform.machine()} {device}"
     return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"

@@ -23,10 +23,25 @@ class Denoiser(nn.Module):
     """
 
     reads_sigma = False
-    needs_truth = False  # an oracle, whose forward takes the clean batch too: forward(x, sigma, truth)
+    needs_truth = (
+        False  # an oracle, whose forward takes the clean batch too: forward(x, sigma, truth)
+    )
 
     def forward(self, x: Tensor, sigma: Tensor | float | None = None) -> Tensor:
         raise NotImplementedError
+
+    def levels(self, x: Tensor, sigma: Tensor | float | None) -> Tensor | None:
+        """sigma as (B, 1, 1, 1), or None where it is not read; ValueError where it is, and missing or not above 0."""
+        if not self.reads_sigma:
+            return None
+        if sigma is None:
+            raise ValueError(
+                f"this {type(self).__name__} is told the level of the degradation: give sigma"
+            )
+        levels = torch.as_tensor(sigma, dtype=x.dtype, device=x.device)
+        if not (levels > 0).all():
+            raise ValueError(f"sigma must be above 0, got {float(levels.min()):g}")
+        return levels.reshape(-1, 1, 1, 1).expand(len(x), 1, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -68,13 +83,17 @@ class Method(ABC):
         problem or the call does not give.
         """
         if y.ndim != 3 or not y.is_floating_point() or y.numel() == 0:
-            raise ValueError(f"expected a (C, H, W) tensor of floats, got {y.dtype} {tuple(y.shape)}")
+            raise ValueError(
+                f"expected a (C, H, W) tensor of floats, got {y.dtype} {tuple(y.shape)}"
+            )
         if "operator" in self.needs and problem.operator is None:
             raise ValueError(f"{self.name} needs a linear operator, which {problem.name} has not")
         if "truth" in self.needs and truth is None:
             raise ValueError(f"{self.name} is an oracle: it needs the clean image (truth=...)")
         if samples < 1 or (samples > 1 and not self.samples):
-            raise ValueError(f"{self.name} gives one image, not {samples}; for several take a sampler")
+            raise ValueError(
+                f"{self.name} gives one image, not {samples}; for several take a sampler"
+            )
         if self.samples and rng is None:
             raise ValueError(f"{self.name} draws its images: it needs a generator (rng=...)")
         with torch.inference_mode():

@@ -1,87 +1,85 @@
-"""A model with its weights, as who restores images uses it."""
+"""A method with its weights, as who restores images uses it: arrays in, arrays out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from torch import nn
 
-from ..borders.classifier import BorderClassifier
-from .diffusion.scheme import on_pixels
+from ..problems.base import Problem
+from .base import Denoiser, Denoising, Estimate, Method
 
 
 @dataclass(frozen=True)
 class Restorer:
-    """A model with its weights: restores arrays of any height and width, gray or colour, on the 0..255 scale."""
+    """A method with its weights, for a problem: restores arrays of any size, gray or colour, on the 0..255 scale."""
 
     name: str
-    module: nn.Module
-    header: dict  # what made the weights; empty for a model that has none
+    method: Method
+    problem: Problem
+    header: dict = field(default_factory=dict)  # what made the weights; empty where there are none
+    restores: bool = True  # whether it gives images; a detector gives probabilities
+    device: str = "cpu"
+
+    @property
+    def module(self) -> Denoiser:
+        """The denoiser behind the method; AttributeError where it is no denoiser."""
+        if not isinstance(self.method, Denoising):
+            raise AttributeError(f"{self.name} is no denoiser")
+        return self.method.denoiser
 
     @property
     def parameters(self) -> int:
         """How many numbers were learned or tuned."""
-        return sum(p.numel() for p in self.module.parameters()) or len(self.header.get("tuned", {}))
+        learned = self.module.parameters() if isinstance(self.method, Denoising) else ()
+        return sum(p.numel() for p in learned) or len(self.header.get("tuned", {}))
 
-    @property
-    def chosen(self) -> dict[str, float]:
-        """What a network chose for the image (or channel) restored last: its lambda, for instance."""
-        chosen = getattr(getattr(self.module, "diffusivity", None), "chosen", {})
-        return {name: float(value) for name, value in chosen.items()}
-
-    @property
-    def restores(self) -> bool:
-        """Whether it gives images; a classifier gives probabilities."""
-        return not isinstance(self.module, BorderClassifier)
-
-    def reveal(self, clean: np.ndarray) -> None:
-        """Show the clean image, (H, W), to a model that is an oracle; no other looks at it."""
-        reveal(self.module, torch.from_numpy(np.array(clean))[None, None])
-
-    def coefficient(self, image: np.ndarray) -> np.ndarray:
-        """The coefficient function g at each pixel of an (H, W) image, (H, W), by what the diffusion read off the image
-        (or channel) restored last, whose states alone it fits."""
-        with torch.inference_mode():
-            return on_pixels(self.module.diffusivity(torch.from_numpy(image)[None, None]))[
-                0, 0
-            ].numpy()
-
-    def restore(self, degraded: np.ndarray) -> np.ndarray:
+    def restore(self, degraded: np.ndarray, problem: Problem | None = None) -> np.ndarray:
         """(H, W) or (H, W, C) numbers on 0..255 to float32 of the same shape, neither clipped nor rounded.
 
-        Channels are restored one by one. Raises ValueError for another shape, NaN or infinite values, or
-        a range that looks like 0..1 or 0..65535.
+        ``problem`` is what befell the image, if not what the model was loaded for. Raises ValueError for another shape,
+        NaN or infinite values, a range that looks like 0..1 or 0..65535, and where the method needs what the problem
+        does not give. The size differs where the problem's does.
         """
-        pixels = np.asarray(degraded)
-        if pixels.ndim not in (2, 3) or 0 in pixels.shape:
-            raise ValueError(f"expected an image of shape (H, W) or (H, W, C), got {pixels.shape}")
-        if not np.issubdtype(pixels.dtype, np.number) or np.iscomplexobj(pixels):
-            raise ValueError(f"expected an image of numbers on 0..255, got dtype {pixels.dtype}")
-        _check_range(pixels)
-        channels = torch.from_numpy(np.atleast_3d(pixels).astype(np.float32)).permute(2, 0, 1)[
-            :, None
-        ]
-        restored = torch.empty_like(channels)
+        restored = self.estimate(degraded, problem).image.permute(1, 2, 0).numpy()
+        return restored if np.ndim(degraded) == 3 else restored[..., 0]
+
+    def estimate(
+        self,
+        degraded: np.ndarray,
+        problem: Problem | None = None,
+        *,
+        truth: np.ndarray | None = None,
+        rng: np.random.Generator | None = None,
+        samples: int = 1,
+    ) -> Estimate:
+        """The same as an :class:`Estimate`, with what the method chose; ``truth`` is for oracles, ``rng`` for samplers."""
+        y, clean = (
+            None if of is None else _channels(of).to(self.device) for of in (degraded, truth)
+        )
+        found = self.method.restore(
+            y, problem or self.problem, truth=clean, rng=rng, samples=samples
+        )
+        return replace(found, images=found.images.cpu())
+
+    def coefficient(
+        self, state: np.ndarray, degraded: np.ndarray | None = None, truth: np.ndarray | None = None
+    ) -> np.ndarray:
+        """g of each pixel of an (H, W) state of the diffusion that began at ``degraded`` (if not at the state itself)."""
+        given = [state, state if degraded is None else degraded, truth]
+        u, f, clean = (None if of is None else _channels(of)[None].to(self.device) for of in given)
         with torch.inference_mode():
-            for channel, target in zip(
-                channels, restored, strict=True
-            ):  # one at a time: memory of one channel
-                target[:] = self.module(channel.contiguous()[None])[0]
-        return restored[:, 0].permute(1, 2, 0).numpy().reshape(pixels.shape)
+            return self.module.coefficient(u, f, self.problem.level, clean)[0, 0].cpu().numpy()
 
 
-def reveal(module: nn.Module, clean: torch.Tensor) -> None:
-    """Show a clean batch (B, 1, H, W) to a module that is an oracle, before the degraded one."""
-    probability = getattr(getattr(module, "diffusivity", None), "probability", None)
-    if probability is not None:
-        probability.reveal(clean)
-
-
-def tell(module: nn.Module, level: torch.Tensor) -> None:
-    """Tell a module that is not blind the degradation's levels, (B, 1, 1, 1), of the next batch."""
-    diffusivity = getattr(module, "diffusivity", None)
-    if not getattr(diffusivity, "blind", True):
-        diffusivity.level = level
+def _channels(image: np.ndarray) -> torch.Tensor:
+    """(H, W) or (H, W, C) numbers as a float32 tensor (C, H, W); ValueError for what is no image on 0..255."""
+    pixels = np.asarray(image)
+    if pixels.ndim not in (2, 3) or 0 in pixels.shape:
+        raise ValueError(f"expected an image of shape (H, W) or (H, W, C), got {pixels.shape}")
+    if not np.issubdtype(pixels.dtype, np.number) or np.iscomplexobj(pixels):
+        raise ValueError(f"expected an image of numbers on 0..255, got dtype {pixels.dtype}")
+    _check_range(pixels)
+    return torch.from_numpy(np.atleast_3d(pixels).astype(np.float32)).permute(2, 0, 1)
 
 
 def _check_range(pixels):

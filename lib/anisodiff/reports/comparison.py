@@ -3,20 +3,21 @@
 import numpy as np
 import pandas as pd
 
-from ..study import evaluation, experiments
+from ..metrics.statistics import mean_interval
+from ..study import catalogue, evaluation
 
 
 def candidates(collection: str, level: float) -> list[str]:
     """The models with recorded scores for Gaussian noise of a level on a further collection, in the study's order."""
     named = dict.fromkeys(
         name
-        for name, kind, where in experiments.further()
+        for name, kind, where in catalogue.further()
         if (kind, where) == ("gaussian", collection)
     )
     return [
         name
         for name in named
-        if level in experiments.levels(name, "gaussian", collection)
+        if level in catalogue.levels(name, "gaussian", collection)
         and evaluation.scores_path(collection, name, "gaussian").is_file()
     ]
 
@@ -33,7 +34,7 @@ def differences(models: list[str], metric: str, level: float, collection: str) -
     Indexed by (first, second); an interval of 95 % by bootstrap over the images.
     """
     values = {model: scores(model, metric, level, collection) for model in models}
-    rows = [evaluation.mean_interval(values[a] - values[b]) for a in models for b in models]
+    rows = [mean_interval(values[a] - values[b]) for a in models for b in models]
     return pd.DataFrame(rows, pd.MultiIndex.from_product([models, models]), ["mean", "low", "high"])
 
 

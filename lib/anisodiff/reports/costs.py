@@ -11,8 +11,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..data import collections, provenance
-from ..study import evaluation, experiments, models
-from ..training import loop
+from ..methods.restorer import Restorer
+from ..study import catalogue, evaluation, runs, store
+from ..training.objectives import Batch, objective
 
 SIDE = 256  # pixels
 COLUMNS = ["model", "level", "parameters", "operations", "seconds", "training", "step"]
@@ -25,84 +26,96 @@ def operations(module: nn.Module) -> int:
     """
     learned = any(True for _ in module.parameters())  # with a gradient none takes its compiled way
     with FlopCounterMode(display=False) as counter, torch.set_grad_enabled(learned):
-        module(torch.zeros(1, 1, SIDE, SIDE, requires_grad=learned))
+        module(torch.zeros(1, 1, SIDE, SIDE, requires_grad=learned), 25.0)
     return counter.get_total_flops() // 2
 
 
-def seconds(restorer: models.Restorer, rounds: int = 5) -> float:
+def seconds(restorer: Restorer, rounds: int = 5) -> float:
     """The median time that a model takes for one image; the first round, which may compile, is left out."""
-    clean = collections.centre_crop(
-        next(one.pixels for one in collections.load("shipped/test") if one.name == "camera"), SIDE
-    )
+    camera = next(one.pixels for one in collections.load("shipped/test") if one.name == "camera")
+    clean = collections.centre_crop(camera, SIDE)
     degraded = (clean + np.random.default_rng(0).normal(0, 25, clean.shape)).astype(np.float32)
-    took = []
-    for _ in range(rounds + 1):
-        start = time.perf_counter()
-        restorer.restore(degraded)
-        took.append(time.perf_counter() - start)
-    return float(np.median(took[1:]))
+    return _median_time(lambda: restorer.restore(degraded), rounds)
 
 
 def measure(name: str, level: float) -> tuple:
-    """A row of the table: COLUMNS, times in seconds. A training takes its steps times the time of one, measured now,
-    for the weights may have been made on a busy machine; a tuning what it took. Without weights a model is built
-    untrained."""
-    experiment, entry = experiments.Experiment(name, "gaussian", level), models.entry(name)
-    if experiment.settings and not experiment.weights.is_file():
-        restorer = models.Restorer(name, entry.build(**entry.arguments(level)).eval(), {})
-    else:
-        restorer = models.load(name, "gaussian", level)
+    """A row of the table: COLUMNS, times in seconds.
+
+    A training takes its steps times the time of one, measured now, for the weights may have been made on a busy
+    machine; a tuning what it took. Without weights a model is built untrained.
+    """
+    run = runs.Run(name, "gaussian", level)
+    restorer = (
+        runs.load(name, "gaussian", level)
+        if not run.makes or run.weights.is_file()
+        else runs.untrained(run)
+    )
     restoring, counted = seconds(restorer), operations(restorer.module)
     one, took = None, restorer.header.get("seconds")
-    if "train" in experiment.settings:
-        one = step(experiment, restorer.module)
-        took = one * experiment.settings["train"]["steps"]
+    if run.makes == "train":
+        one = step(run, restorer.module)
+        took = one * run.settings["steps"]
     return name, level, restorer.parameters, counted, restoring, took, one
 
 
-def step(experiment: experiments.Experiment, module: nn.Module, rounds: int = 3) -> float:
-    """The median time of a training's step, without drawing its batch; the first is left out."""
-    settings, rival = (
-        experiment.settings["train"],
-        module.rival() if hasattr(module, "rival") else None,
-    )
-    learning = nn.ModuleList([module] if rival is None else [module, rival]).to(
-        memory_format=torch.channels_last
-    )
-    optimiser = torch.optim.Adam(learning.requires_grad_(True).parameters(), settings["rate"])
-    clean = 255 * torch.rand(settings["batch"], 1, settings["crop"], settings["crop"])
-    batch, took = (clean, clean + 25 * torch.randn_like(clean), None), []
+def step(run: runs.Run, module: nn.Module, rounds: int = 3) -> float:
+    """The median time of a step of the run's objective, without drawing its batch; the first is left out."""
+    module = module.to(memory_format=torch.channels_last).requires_grad_(True)
+    aim, count, side = objective(module, run.settings), run.settings["batch"], run.settings["crop"]
+    clean = 255 * torch.rand(count, 1, side, side)
+    batch = Batch(clean, clean + 25 * torch.randn_like(clean), torch.full((count, 1, 1, 1), 25.0))
+    return _median_time(lambda: aim.step(batch), rounds)
+
+
+def _median_time(does, rounds: int) -> float:
+    took = []
     for _ in range(rounds + 1):
         start = time.perf_counter()
-        loss = loop.loss_of(module.train(), batch, settings.get("loss", "mse"), rival)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+        does()
         took.append(time.perf_counter() - start)
     return float(np.median(took[1:]))
 
 
+def asked() -> list[tuple[str, float]]:
+    """The models that are scored on further collections, at their levels, and those that are made on demand only."""
+    named = dict.fromkeys(name for name, *_ in catalogue.further())
+    found = [
+        (name, level) for name in named for level in catalogue.levels(name, "gaussian", "bsd68")
+    ]
+    demanded = [name for name in catalogue.names() if not catalogue.entry(name).grid]
+    return found + [
+        (name, level) for name in demanded for level in catalogue.study()["further"]["levels"]
+    ]
+
+
+def artefact() -> store.Artefact:
+    """The table in the store. Times have no probe: what counts is of which weights they are."""
+
+    def recipe() -> dict:
+        made = [run for name, level in asked() if (run := runs.Run(name, "gaussian", level)).makes]
+        return {
+            "models": [f"{name} {level:g}" for name, level in asked()],
+            "starts from": {run.name: store.content(run.weights) for run in made},
+        }
+
+    return store.Artefact(
+        "scores/costs", path(), recipe, (f"{__name__}.operations",), record, probe
+    )
+
+
+def probe() -> dict[str, float]:
+    """What tells whether changed code still counts alike."""
+    return {"operations": float(operations(runs.load("foe-s").module))}
+
+
 def record() -> None:
-    """Measure the models that are scored beside the protocol, and those that are made on demand only, and write the
-    table; a quiet machine is asked for."""
+    """Measure the models that are :func:`asked` for and write the table; a quiet machine is asked for."""
     torch.set_num_threads(1)
     numba.set_num_threads(1)
     provenance.used.clear()
-    start, levels = time.monotonic(), experiments.study()["further"]
-    named = dict.fromkeys(name for name, *_ in experiments.further())
-    rows = [
-        measure(name, level)
-        for name in named
-        for level in experiments.levels(name, "gaussian", "bsd68")
-    ]
-    rows += [
-        measure(name, level)
-        for name in experiments.names()
-        if not experiments.entry(name)["grid"]
-        for level in levels
-    ]
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    evaluation.write_scores(path(), table, {"seconds": round(time.monotonic() - start)})
+    stamp, start = provenance.stamp(), time.monotonic()
+    table = pd.DataFrame([measure(name, level) for name, level in asked()], columns=COLUMNS)
+    evaluation.write_scores(table, artefact(), start, stamp)
 
 
 def path() -> Path:
@@ -114,7 +127,3 @@ def read() -> pd.DataFrame:
     """The table, by model and level."""
     provenance.note(path())
     return pd.read_csv(path()).set_index(["model", "level"])
-
-
-if __name__ == "__main__":
-    record()

@@ -20,7 +20,7 @@ from matplotlib.colors import to_rgba, to_rgba_array
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ..study.evaluation import mean_interval
+from ..metrics.statistics import mean_interval
 
 WIDTH = 7.0  # inches; 96 CSS pixels each in the page
 PAPER, INK, MUTED, GRID = "#ffffff", "#1f2328", "#59636e", "#d8dde3"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..metrics import distortion
+from ..metrics.statistics import mean_interval
 from ..study import evaluation
 from . import claims, costs
 
@@ -92,7 +93,7 @@ def _measured(
         return (float(costs.read().loc[model, level][names.get(column, column)]),) * 3
     scores = evaluation.read_scores(collection, model, "gaussian")
     values = scores[(scores.level == level) & (scores.metric == names.get(metric, metric))].value
-    return evaluation.mean_interval(unit * values)
+    return mean_interval(unit * values)
 
 
 def _unit(table: dict) -> float:
@@ -119,5 +120,5 @@ def _why(table: dict, row: str, column, metric: str) -> str:
 
 def _command(model: str, collection: str, level: float) -> str:
     if collection == "costs":
-        return "python -m anisodiff.reports.costs"
+        return "anisodiff costs"
     return f"anisodiff evaluate {model} --level {level:g} --collection {collection} --crop 0 --perceptual"

@@ -9,8 +9,9 @@ from torch.nn.functional import pad
 
 from ..data import collections, provenance
 from ..metrics import distortion
-from ..problems.degradations import degradation, seeded
-from . import evaluation, experiments, models
+from ..methods.restorer import Restorer
+from ..problems import problem, seeded
+from . import catalogue, evaluation, runs, store
 
 VARIATIONS = {
     "the protocol": "centred crop, noise neither clipped nor rounded, no flux through the border, output clipped",
@@ -30,12 +31,12 @@ def card(
     kind: str, level: float, collection: str, crop: int = 256, limit: int | None = None
 ) -> pd.DataFrame:
     """Tidy scores of the tuned classic with each of VARIATIONS, whose name stands in the column ``model``."""
-    restorer, how, rows = models.load("perona-malik", kind, level), degradation(kind, level), []
+    restorer, at, rows = runs.load("perona-malik", kind, level), problem(kind, level), []
     for image in collections.load(collection)[:limit]:
         for variation in VARIATIONS:
             clean = np.ascontiguousarray(_square(image.pixels, crop, variation))
             seed = 1 if variation == "another seed" else 0
-            degraded = how(clean, seeded(seed, collection, image.name, how))
+            degraded = at.measure(clean, seeded(seed, collection, image.name, at)).y.numpy()
             restored = _restore(restorer, degraded, variation)
             given = (
                 variation,
@@ -53,13 +54,38 @@ def card(
     return pd.DataFrame(rows, columns=evaluation.COLUMNS)
 
 
+def artefact(kind: str = "gaussian", level: float = 25) -> store.Artefact:
+    """The card on the study's collection, in the store."""
+    protocol, run = catalogue.protocol(), runs.Run("perona-malik", kind, level)
+
+    def recipe() -> dict:
+        return {
+            "protocol": protocol,
+            "collection": collections.fingerprint(protocol["collection"]),
+            "starts from": {run.name: store.content(run.weights)},
+        }
+
+    def probe() -> dict[str, float]:
+        found = card(kind, level, "shipped/test", 64, limit=1)
+        return {f"{row.metric} {row.model}": row.value for row in found.itertuples()}
+
+    return store.Artefact(
+        name="scores/protocol-card",
+        path=evaluation.scores_path(protocol["collection"], "protocol-card", kind),
+        recipe=recipe,
+        roots=(f"{__name__}.card", run.entry.made_of),
+        starts_from=(run.artefact(),),
+        make=record,
+        probe=probe,
+    )
+
+
 def record(kind: str = "gaussian", level: float = 25) -> None:
     """Measure the card on the study's collection and write it beside the scores of the models."""
-    protocol, start = experiments.study()["protocol"], time.monotonic()
+    protocol, stamp, start = catalogue.protocol(), provenance.stamp(), time.monotonic()
     provenance.used.clear()
     table = card(kind, level, protocol["collection"], protocol["crop"])
-    path = evaluation.scores_path(protocol["collection"], "protocol-card", kind)
-    evaluation.write_scores(path, table, {"seconds": round(time.monotonic() - start)})
+    evaluation.write_scores(table, artefact(kind, level), start, stamp)
 
 
 def _square(pixels: np.ndarray, side: int, variation: str) -> np.ndarray:
@@ -72,7 +98,7 @@ def _square(pixels: np.ndarray, side: int, variation: str) -> np.ndarray:
     )
 
 
-def _restore(restorer: models.Restorer, degraded: np.ndarray, variation: str) -> np.ndarray:
+def _restore(restorer: Restorer, degraded: np.ndarray, variation: str) -> np.ndarray:
     if variation.startswith("input clipped"):
         degraded = np.clip(degraded, 0, 255)
     if variation == "input clipped and rounded":
@@ -92,7 +118,3 @@ def _restore(restorer: models.Restorer, degraded: np.ndarray, variation: str) ->
     if variation != "output not clipped":
         restored = np.clip(restored, 0, 255)
     return restored.round() if variation == "output rounded" else restored
-
-
-if __name__ == "__main__":
-    record()

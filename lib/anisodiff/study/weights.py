@@ -9,28 +9,23 @@ from safetensors.torch import load, save
 
 from ..data import provenance
 
-SHIPPED = 500_000  # bytes; of larger weights the repository holds the header alone, as JSON beside
+SHIPPED = 500_000  # bytes; of larger weights the repository holds the record alone
 
 
 def write(path: Path, module: torch.nn.Module, header: dict) -> None:
     """Write a module's state in half precision (statistics stay single) and the header, a dictionary of JSON values."""
     tensors = {name: tensor.contiguous() for name, tensor in stored(module).items()}
     metadata = {"header": json.dumps(header | {"sha256": _digest(tensors)}, sort_keys=True)}
-    content = save(tensors, metadata)
-    provenance.write_atomically(path, content)
-    if len(content) > SHIPPED:
-        header = json.loads(metadata["header"])
-        provenance.write_atomically(
-            path.with_suffix(".json"), (json.dumps(header, sort_keys=True) + "\n").encode()
-        )
+    provenance.write_atomically(path, save(tensors, metadata))
 
 
 def stored(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     """A module's state as it is stored: trained parameters in half precision, buffers as they are."""
     trained = {name for name, _ in module.named_parameters()}
+    state = module.state_dict()
     return {
         name: tensor.detach().half() if name in trained else tensor
-        for name, tensor in module.state_dict().items()
+        for name, tensor in state.items()
     }
 
 
@@ -38,8 +33,8 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
     """The tensors and the header; FileNotFoundError, or OSError for a file whose content is not what was written."""
     try:
         content = path.read_bytes()
-        tensors, header = load(content), _header(content)
-        intact = header["sha256"] == _digest(tensors)
+        tensors, found = load(content), _header(content)
+        intact = found["sha256"] == _digest(tensors)
     except FileNotFoundError:
         raise
     except (SafetensorError, ValueError, KeyError, OSError) as error:
@@ -49,22 +44,18 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
             f"{path} is damaged: its content is not what was written (SHA-256): {_WAY_OUT}"
         )
     provenance.note(path)
-    return tensors, header
+    return tensors, found
 
 
 def header(path: Path) -> dict | None:
-    """The header alone, or None where there is no readable one."""
+    """The header alone, of weights too large to be shipped from their record; None where there is no readable one."""
     try:
         return _header(path.read_bytes())
     except (OSError, ValueError, KeyError):
-        return None
-
-
-def known(path: Path) -> dict | None:
-    """The header of weights, or that beside them where they are too large to be shipped; None without either."""
+        pass
     try:
-        return header(path) or json.loads(path.with_suffix(".json").read_text())
-    except (OSError, ValueError):
+        return json.loads(path.with_suffix(".json").read_text())["header"]
+    except (OSError, ValueError, KeyError):
         return None
 
 

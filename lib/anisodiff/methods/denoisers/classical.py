@@ -6,7 +6,9 @@ from importlib import import_module
 import numpy as np
 import torch
 from skimage import restoration
-from torch import Tensor, nn
+from torch import Tensor
+
+from ..base import Denoiser
 
 SYMLET = "sym8"
 BLOCK = 16  # pixels: less than BM3D has for its blocks is continued by its border
@@ -59,19 +61,19 @@ def wavelets(image: np.ndarray, strength: float, noise: float) -> np.ndarray:
 METHODS = {"bm3d": bm3d, "nlm": non_local_means, "tv": total_variation, "wavelet": wavelets}
 
 
-class Classical(nn.Module):
+class Classical(Denoiser):
     """A method of METHODS with its strength, told the deviation of the noise: (B, 1, H, W) to the same shape."""
 
     def __init__(self, method: str, strength: float, noise: float):
         super().__init__()
         self.method, self.strength, self.noise = METHODS[method], strength, noise
 
-    def forward(self, f: Tensor) -> Tensor:
+    def forward(self, x: Tensor, sigma=None) -> Tensor:
         restored = [
             self.method(image.numpy().astype(np.float64), self.strength, self.noise)
-            for image in f[:, 0]
+            for image in x[:, 0]
         ]
-        return torch.from_numpy(np.stack(restored)).to(f).reshape(f.shape)
+        return torch.from_numpy(np.stack(restored)).to(x).reshape(x.shape)
 
 
 def _package(module: str, name: str | None = None):

@@ -1,13 +1,14 @@
 """The Perona-Malik scheme of the code released with Valdivia Ortega et al. 2024, written down to be measured."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from ..base import Denoiser
 from ..diffusion.classic import perona_malik
 from ..diffusion.scheme import check
 
 
-class ReleasedPeronaMalik(nn.Module):
+class ReleasedPeronaMalik(Denoiser):
     """``u <- u + tau D-(g(d) d)`` with central differences ``d`` and backward differences ``D-``, ``steps - 1`` times.
 
     The central difference (one-sided on the border) and the backward divergence are not adjoint to each other, so the
@@ -19,8 +20,8 @@ class ReleasedPeronaMalik(nn.Module):
         super().__init__()
         self.lambda_, self.option, self.steps, self.tau = float(lambda_), option, steps, tau
 
-    def forward(self, f: Tensor) -> Tensor:
-        return self.trajectory(f)[-1]
+    def forward(self, x: Tensor, sigma=None) -> Tensor:
+        return self.trajectory(x)[-1]
 
     def trajectory(self, f: Tensor) -> list[Tensor]:
         """The image after 0, 1, ..., ``steps - 1`` steps."""

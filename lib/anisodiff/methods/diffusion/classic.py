@@ -2,8 +2,9 @@
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from .base import Diffusivity
 from .kernels.explicit import diffuse
 from .scheme import gradient
 
@@ -20,13 +21,11 @@ def perona_malik(d: Tensor, lambda_: Tensor | float, option: int) -> Tensor:
     return torch.exp(-ratio) if option == 1 else 1 / (1 + ratio)
 
 
-class PeronaMalik(nn.Module):
+class PeronaMalik(Diffusivity):
     """``g`` of each edge from the difference across it: :func:`perona_malik`; range (0, 1], bound 1.
 
     ``lambda_`` (gray levels, above 0) is a number, or one number an image of the batch as (B, 1, 1, 1).
     """
-
-    bound = 1.0
 
     def __init__(self, lambda_: float = 25.0, option: int = 2):
         super().__init__()
@@ -37,15 +36,16 @@ class PeronaMalik(nn.Module):
         if not (self.lambda_ > 0).all():
             raise ValueError(f"lambda must be above 0, got {lambda_!r}")
 
-    def forward(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        return tuple(perona_malik(d, self.lambda_.to(u.dtype), self.option) for d in gradient(u))
+    def forward(self, u, context=None, step=0, state=None):
+        lambda_ = self.lambda_.to(u.dtype)
+        return tuple(perona_malik(d, lambda_, self.option) for d in gradient(u)), None
 
-    def fast(self, u: Tensor, steps: int, tau: float) -> Tensor:
-        lambdas = np.broadcast_to(self.lambda_.detach().numpy().ravel(), len(u))
-        return diffuse(u, lambdas, self.option, steps, tau)
+    def fast(self, f: Tensor, context: None, steps: int, tau: float) -> Tensor:
+        lambdas = np.broadcast_to(self.lambda_.detach().numpy().ravel(), len(f))
+        return diffuse(f, lambdas, self.option, steps, tau)
 
 
-class Constant(nn.Module):
+class Constant(Diffusivity):
     """``g = value`` everywhere: the heat equation; bound ``value``."""
 
     def __init__(self, value: float = 1.0):
@@ -54,5 +54,5 @@ class Constant(nn.Module):
             raise ValueError(f"a constant diffusivity must be at least 0, got {value!r}")
         self.bound = float(value)
 
-    def forward(self, u: Tensor) -> Tensor:
-        return torch.full_like(u, self.bound)
+    def forward(self, u, context=None, step=0, state=None):
+        return torch.full_like(u, self.bound), None

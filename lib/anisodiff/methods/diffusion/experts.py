@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, softplus
 
+from .base import Diffusivity
 from .kernels.explicit import compiled
 from .kernels.splines import respond, spline_sum, sum_experts
 
@@ -111,7 +112,7 @@ class RothBlack(nn.Module):
 FUNCTIONS = {"splines": Splines, "monomials": Monomials, "roth-black": RothBlack}
 
 
-class Experts(nn.Module):
+class Experts(Diffusivity):
     """``g = sigmoid(s)`` of each pixel, ``s = sum_i phi_i(sigmoid(K_i * z))``, with ``z = (u - 127.5) / 32``, for Roth
     and Black's functions ``u / 32``; range (0, 1), bound 1.
 
@@ -120,8 +121,9 @@ class Experts(nn.Module):
     ``edges``: g of each edge. Kernels have a further column and are centred on the edges of rows; those of columns are
     the rows' of the transposed image. ``signed``: ``g = tanh(s)``, in (-1, 1). Not ``bounded``, or where s is never
     above 0: ``g = exp(s)`` as in the source, with the bound ``exp(max s)``, infinite unless s has one. ``told`` (a
-    level to start from): the degradation's ``level``, (B, 1, 1, 1), scales responses by ``(level / told)^b_i`` and
-    adds ``c log(level / told)`` to s. If ``estimating`` it is :func:`noise_level` of the degraded image instead.
+    level to start from): the degradation's level scales responses by ``(level / told)^b_i`` and adds
+    ``c log(level / told)`` to s. If ``estimating`` it is :func:`noise_level` of the degraded image instead. The
+    context is ``log(level / told)``, (B, 1, 1, 1).
     Source: Valdivia Ortega et al. 2024, section 3.2, there of the standardised image.
     """
 
@@ -155,60 +157,55 @@ class Experts(nn.Module):
         self.kernels = nn.Parameter(
             kernels + (self.functions.rest / even if self.functions.rest else 0.0)
         )
-        self.told, self.estimating, self.level = (
-            told,
-            estimating,
-            torch.full((1, 1, 1, 1), told or 1.0),
-        )
-        self.blind = told is None or estimating
+        self.told, self.estimating = told, estimating
+        self.reads_sigma, self.reads_image = told is not None and not estimating, estimating
         if told is not None:
             self.powers = nn.Parameter(torch.full((experts,), -0.5))
             self.shift = nn.Parameter(torch.zeros(()))
 
-    def prepare(self, f: Tensor) -> None:
-        if self.estimating:
-            self.level = noise_level(f)
+    def condition(self, f, sigma=None, truth=None) -> Tensor | None:
+        if self.told is None:
+            return None
+        return torch.log((noise_level(f) if self.estimating else sigma) / self.told)
 
-    def responses(self, u: Tensor) -> Tensor:
+    def responses(self, u: Tensor, context: Tensor | None = None) -> Tensor:
         """``K_i * z``, (B, E, H, W), on the edges of rows (B, E, H, W - 1)."""
         r = respond(self._continued(u), self.kernels)
-        return r if self.told is None else r * self._scales(self._louder(u))
+        return r if self.told is None else r * self._scales(context)
 
-    def exponent(self, u: Tensor) -> Tensor:
+    def exponent(self, u: Tensor, context: Tensor | None = None) -> Tensor:
         """The sum s, (B, 1, H, W), on the edges of rows (B, 1, H, W - 1)."""
         if compiled(u, self.kernels) and not torch.is_grad_enabled():
-            return self._summed(u)
-        s = self.functions(self.responses(u))
-        return s if self.told is None else s + self.shift * self._louder(u)
+            return self._summed(u, context)
+        s = self.functions(self.responses(u, context))
+        return s if self.told is None else s + self.shift * context
 
-    def forward(self, u: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        return (self._g(u), self._g(u.mT).mT) if self.edges else self._g(u)
+    def forward(self, u, context=None, step=0, state=None):
+        if self.edges:
+            return (self._g(u, context), self._g(u.mT, context).mT), None
+        return self._g(u, context), None
 
-    def _g(self, u: Tensor) -> Tensor:
+    def _g(self, u: Tensor, context: Tensor | None) -> Tensor:
         if u.shape[-1] == self.edges:  # a column has no edge within rows
             return u[..., :0]
-        s = self.exponent(u)
+        s = self.exponent(u, context)
         return torch.tanh(s) if self.signed else torch.sigmoid(s) if self.bounded else torch.exp(s)
 
-    def _summed(self, u: Tensor) -> Tensor:
+    def _summed(self, u: Tensor, context: Tensor | None) -> Tensor:
         """s; of splines in one go, of other functions strip by strip, so that what is between stays in the cache."""
         z, (_, rows, columns) = self._continued(u), self.kernels.shape
         s = u.new_empty(len(u), 1, z.shape[2] - rows + 1, z.shape[3] - columns + 1)
         for at in range(len(u)):
             image, onto, kernels = z[at : at + 1], s[at : at + 1], self.kernels
             if self.told is not None:
-                kernels = kernels * self._scales(self._louder(u)[at])
+                kernels = kernels * self._scales(context[at])
             if isinstance(self.functions, Splines):
                 sum_experts(image, kernels, self.functions.nodal, onto)
             else:
                 for top in range(0, u.shape[2], STRIP):
                     strip = image[:, :, top : top + STRIP + rows - 1]
                     onto[:, :, top : top + STRIP] = self.functions(respond(strip, kernels))
-        return s if self.told is None else s.add_(self.shift * self._louder(u))
-
-    def _louder(self, u: Tensor) -> Tensor:
-        """The logarithm of the level, (B, 1, 1, 1)."""
-        return torch.log(self.level.to(u) / self.told).expand(len(u), 1, 1, 1)
+        return s if self.told is None else s.add_(self.shift * context)
 
     def _scales(self, louder: Tensor) -> Tensor:
         return torch.exp(self.powers[:, None, None] * louder)

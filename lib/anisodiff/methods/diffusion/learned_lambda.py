@@ -1,11 +1,13 @@
 """Learned lambda: a classifier network reads the degraded image and gives the classic diffusivity its one number."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .base import Diffusivity
 from .classic import perona_malik
 from .kernels.explicit import diffuse
 from .scheme import gradient
@@ -58,14 +60,14 @@ class LambdaNetwork(nn.Module):
         return self.head(features)
 
 
-class LearnedLambda(nn.Module):
+class LearnedLambda(Diffusivity):
     """``g`` of each edge by option 1 or 2 with the network's ``lambda = 1 + z^2``; range (0, 1], bound 1.
 
-    The lambda is read off the degraded image once (``prepare``) and kept for all steps. ``start`` is the untrained
+    The lambda is read off the degraded image once and kept for all steps: it is the context. ``start`` is the untrained
     network's lambda.
     """
 
-    bound = 1.0
+    reads_image = True
 
     def __init__(self, option: int = 2, start: float = 25.0):
         super().__init__()
@@ -73,21 +75,18 @@ class LearnedLambda(nn.Module):
         self.network = LambdaNetwork(
             [max(start - 1, 0.01) ** 0.5]
         )  # at z = 0 there is no derivative
-        self.lambda_ = None
 
-    def prepare(self, f: Tensor) -> None:
-        self.lambda_ = 1 + self.network(f) ** 2
+    def condition(self, f, sigma=None, truth=None) -> Tensor:
+        return 1 + self.network(f) ** 2
 
-    @property
-    def chosen(self) -> dict[str, Tensor]:
-        """What the network chose for each image of the batch."""
-        return {"lambda": self.lambda_}
+    def chosen(self, context: Tensor) -> dict[str, Tensor]:
+        return {"lambda": context}
 
-    def forward(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        return tuple(perona_malik(d, self.lambda_, self.option) for d in gradient(u))
+    def forward(self, u, context, step=0, state=None):
+        return tuple(perona_malik(d, context, self.option) for d in gradient(u)), None
 
-    def fast(self, u: Tensor, steps: int, tau: float) -> Tensor:
-        return diffuse(u, self.lambda_.detach().numpy().ravel(), self.option, steps, tau)
+    def fast(self, f: Tensor, context: Tensor, steps: int, tau: float) -> Tensor:
+        return diffuse(f, context.detach().numpy().ravel(), self.option, steps, tau)
 
 
 class TunedSettings:
@@ -109,45 +108,54 @@ class TunedSettings:
         return torch.from_numpy(numbers).to(level)[:, :, None, None]
 
 
-class LearnedLambdaTime(nn.Module):
+class LambdaAndShare(NamedTuple):
+    """The context of :class:`LearnedLambdaTime`: for each image its lambda and its share of the time, (B, 1, 1, 1)."""
+
+    lambda_: Tensor
+    share: Tensor
+
+
+class LearnedLambdaTime(Diffusivity):
     """``g`` of each edge by option 1 or 2, times the share of the diffusion time that the image gets; bound 1.
 
     A network corrects the tuned classic's choices, ``lambda = lambda_tuned exp(z_1)`` and ``share = sigmoid(logit
-    share_tuned + z_2)``, and is zero when untrained. Both are read off the degraded image once (``prepare``).
-    ``tuned`` and ``horizon`` as in :class:`TunedSettings`; ``level`` is the degradation's, (B, 1, 1, 1), set before
-    ``prepare``; the network of a ``blind`` one is not told it.
+    share_tuned + z_2)``, and is zero when untrained. Both are read off the degraded image once. ``tuned`` as in
+    :class:`TunedSettings`; ``steps`` and ``tau`` are the diffusion's, which give the time there is to share. The network
+    of a noise-``blind`` one is not told the level.
     """
 
-    bound = 1.0
+    reads_image = True
 
     def __init__(
-        self, tuned: Sequence[Sequence[float]], horizon: float, option: int = 2, blind: bool = False
+        self,
+        tuned: Sequence[Sequence[float]],
+        steps: int,
+        tau: float,
+        option: int = 2,
+        blind: bool = False,
     ):
         super().__init__()
-        self.option, self.blind, self.level = option, blind, torch.ones(1, 1, 1, 1)
-        self.tuned, self.network = (
-            TunedSettings(tuned, horizon),
-            LambdaNetwork([0.0, 0.0], told=not blind),
-        )
-        self.lambda_ = self.share = None
+        self.option, self.reads_sigma = option, not blind
+        self.tuned = TunedSettings(tuned, steps * tau)
+        self.network = LambdaNetwork([0.0, 0.0], told=not blind)
 
-    def prepare(self, f: Tensor) -> None:
-        numbers = self.tuned(self.level) + self.network(f, None if self.blind else self.level)
-        self.lambda_, self.share = torch.exp(numbers[:, :1]), torch.sigmoid(numbers[:, 1:])
+    def condition(self, f, sigma=None, truth=None) -> LambdaAndShare:
+        start = self.tuned(
+            f.new_ones(1, 1, 1, 1) if sigma is None else sigma
+        )  # blind: alike at all levels
+        numbers = start + self.network(f, sigma)
+        return LambdaAndShare(torch.exp(numbers[:, :1]), torch.sigmoid(numbers[:, 1:]))
 
-    @property
-    def chosen(self) -> dict[str, Tensor]:
-        """What the network chose for each image of the batch."""
-        return {"lambda": self.lambda_, "share": self.share}
+    def chosen(self, context: LambdaAndShare) -> dict[str, Tensor]:
+        return {"lambda": context.lambda_, "share": context.share}
 
-    def forward(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        return tuple(self.share * perona_malik(d, self.lambda_, self.option) for d in gradient(u))
+    def forward(self, u, context, step=0, state=None):
+        lambda_, share = context
+        return tuple(share * perona_malik(d, lambda_, self.option) for d in gradient(u)), None
 
-    def fast(self, u: Tensor, steps: int, tau: float) -> Tensor:
-        lambdas, shares = (
-            numbers.detach().numpy().ravel() for numbers in (self.lambda_, self.share)
-        )
-        return diffuse(u, lambdas, self.option, steps, tau * shares)
+    def fast(self, f: Tensor, context: LambdaAndShare, steps: int, tau: float) -> Tensor:
+        lambdas, shares = (numbers.detach().numpy().ravel() for numbers in context)
+        return diffuse(f, lambdas, self.option, steps, tau * shares)
 
 
 def _starts(extent: int) -> list[int]:

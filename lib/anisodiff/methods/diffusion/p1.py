@@ -1,9 +1,12 @@
 """P1 functions: g continuous, piecewise affine in the gradient's norm, its nodal values per pixel by convolutions."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from .base import Diffusivity
 from .scheme import gradient
 
 DILATIONS = (1, 2, 4, 1)  # of the layers of 3x3, of which a pixel sees 17 x 17
@@ -38,19 +41,26 @@ class NodalNetwork(nn.Module):
         return self.last(x)
 
 
-class P1(nn.Module):
+class Nodes(NamedTuple):
+    """The context of :class:`P1`: the partition's end, (B, 1, 1, 1), and the nodal values, (B, N + 1, H, W)."""
+
+    top: Tensor
+    values: Tensor
+
+
+class P1(Diffusivity):
     """``g(|grad u|)`` of each pixel, affine on each of ``intervals`` equal parts of ``[0, max |grad f|]``.
 
     The values at the ``intervals + 1`` nodes are read off the degraded image f once, for each pixel its own, by
     :func:`nodal_values` of waves (:func:`cosines`) whose amplitudes a network gives: range (-1, 1), so that g may be
     NEGATIVE, which sharpens and knows no minimum-maximum principle, or (0, 1) with ``nonnegative``; bound 1. Gradients
-    beyond the last node get its value.
-    ``context`` as in :class:`NodalNetwork`; ``level`` is the degradation's, (B, 1, 1, 1), set before ``prepare`` and
-    left at 1 by who is ``blind`` to it.
+    beyond the last node get its value. ``context`` as in :class:`NodalNetwork`; a noise-``blind`` one is not told the
+    level, which counts as 1 then.
     Source: slides "Performance while learning lambdas" (14.12.22), P1 functions.
     """
 
-    bound, functions = 1.0, 1  # of which a pixel has its nodal values
+    reads_image = True
+    functions = 1  # of which a pixel has its nodal values
 
     def __init__(
         self,
@@ -62,25 +72,20 @@ class P1(nn.Module):
         super().__init__()
         if intervals < 1:
             raise ValueError(f"a partition has at least one interval, got {intervals!r}")
-        self.intervals, self.signed, self.blind, self.level = (
-            intervals,
-            not nonnegative,
-            blind,
-            torch.ones(1, 1, 1, 1),
-        )
+        self.intervals, self.signed, self.reads_sigma = intervals, not nonnegative, not blind
         self.network = NodalNetwork(self.functions * (intervals + 1), context)
         self.register_buffer("waves", cosines(intervals + 1), persistent=False)
-        self.top = self.nodal = None
 
-    def prepare(self, f: Tensor) -> None:
-        self.top = gradient_norm(f).amax((2, 3), keepdim=True).clamp_min(1e-3)
-        numbers = self.network(f, self.top, self.level).unflatten(1, (self.functions, -1))
-        self.nodal = nodal_values(
-            torch.einsum("nk,bfkhw->bfnhw", self.waves, numbers).flatten(1, 2), self.signed
-        )
+    def condition(self, f, sigma=None, truth=None) -> Nodes:
+        top = gradient_norm(f).amax((2, 3), keepdim=True).clamp_min(1e-3)
+        level = f.new_ones(1, 1, 1, 1) if sigma is None else sigma
+        numbers = self.network(f, top, level).unflatten(1, (self.functions, -1))
+        numbers = torch.einsum("nk,bfkhw->bfnhw", self.waves, numbers).flatten(1, 2)
+        return Nodes(top, nodal_values(numbers, self.signed))
 
-    def forward(self, u: Tensor) -> Tensor:
-        return piecewise_affine(gradient_norm(u) * (self.intervals / self.top), self.nodal)
+    def forward(self, u, context, step=0, state=None):
+        x = gradient_norm(u) * (self.intervals / context.top)
+        return piecewise_affine(x, context.values), None
 
 
 def cosines(count: int) -> Tensor:

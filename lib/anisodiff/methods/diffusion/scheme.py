@@ -9,11 +9,14 @@ the mean is kept, no new extremes appear, constants stay.
 import warnings
 from collections import deque
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, softplus
 
+from ..base import Denoiser
+from .base import Diffusivity
 from .kernels import explicit
 
 STABLE = 0.25  # the bound on tau g_max in two dimensions
@@ -68,21 +71,18 @@ def explicit_step(u: Tensor, g: Tensor | tuple[Tensor, Tensor], tau: float) -> T
     return u + tau * divergence(g_x * du_x, g_y * du_y)
 
 
-class Diffusion(nn.Module):
+class Diffusion(Denoiser):
     """``steps`` explicit steps of size ``tau`` of ``u_t = div(g(u) grad u)``, from (B, 1, H, W) to the same.
 
-    With ``data`` the equation is ``u_t = div(g(u) grad u) + mu (f - u)``, f the degraded image, mu learned for each
+    With ``data`` the equation is ``u_t = div(g(u) grad u) + mu (f - u)``, f the degraded batch, mu learned for each
     step, which is followed by ``(u + tau mu f) / (1 + tau mu)``, a mean of the two, so that all guarantees stay.
-    ``diffusivity(u)`` gives g, on pixels or as a pair on edges, and declares ``bound``, a number that ``|g|`` never
-    exceeds (infinite where there is none), and ``signed`` where g may be negative: then of all guarantees only the
-    mean's holds. Its attribute ``step`` is set to the number of the step, 0 when all are done. It may ``prepare(f)``
-    what it needs of the degraded image once, and offer ``fast(u, steps, tau)``, a fused form of all steps for the time
-    no gradient is asked for.
-    Warns (UnstableStep) where ``tau bound > 1/4``. Raises ValueError for an input of another shape or with a NaN.
+    g comes from a :class:`Diffusivity`, which says what it reads and by what it is bounded.
+    Warns (UnstableStep) where ``tau bound > 1/4``. Raises ValueError for an input of another shape or with a NaN, and
+    for a level (sigma) or a clean batch (truth) that is needed and missing.
     """
 
     def __init__(
-        self, diffusivity: nn.Module, steps: int = 10, tau: float = 0.2, data: bool = False
+        self, diffusivity: Diffusivity, steps: int = 10, tau: float = 0.2, data: bool = False
     ):
         super().__init__()
         if int(steps) != steps or steps < 0:
@@ -90,6 +90,7 @@ class Diffusion(nn.Module):
         if not tau > 0:
             raise ValueError(f"tau must be above 0, got {tau!r}")
         self.diffusivity, self.steps, self.tau = diffusivity, int(steps), float(tau)
+        self.reads_sigma, self.needs_truth = diffusivity.reads_sigma, diffusivity.needs_truth
         self.data = (
             nn.Parameter(torch.full((self.steps,), -3.0)) if data else None
         )  # of which mu is the softplus
@@ -101,33 +102,56 @@ class Diffusion(nn.Module):
                 stacklevel=2,
             )
 
-    def forward(self, f: Tensor) -> Tensor:
-        check(f)
-        fused_form = hasattr(self.diffusivity, "fast") and self.data is None
-        if fused_form and explicit.compiled(f) and not _learning(self, f):
-            if hasattr(self.diffusivity, "prepare"):
-                self.diffusivity.prepare(f)
-            return self.diffusivity.fast(f, self.steps, self.tau)
-        return deque(self._evolve(f), maxlen=1).pop()
+    def forward(
+        self, f: Tensor, sigma: Tensor | float | None = None, truth: Tensor | None = None
+    ) -> Tensor:
+        return self.explained(f, sigma, truth)[0]
 
-    def trajectory(self, f: Tensor) -> list[Tensor]:
-        """The image after 0, 1, ..., ``steps`` steps."""
-        check(f)
-        return list(self._evolve(f))
+    def explained(
+        self, f: Tensor, sigma: Tensor | float | None = None, truth: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The restored batch, and what was chosen for each of its images, by name."""
+        context = self.condition(f, sigma, truth)
+        fast = getattr(self.diffusivity, "fast", None) if self.data is None else None
+        if fast and explicit.compiled(f) and not _learning(self, f):
+            u = fast(f, context, self.steps, self.tau)
+        else:
+            u = deque(self._evolve(f, context), maxlen=1).pop()
+        return u, self.diffusivity.chosen(context)
 
-    def _evolve(self, f: Tensor) -> Iterator[Tensor]:
-        if hasattr(self.diffusivity, "prepare"):
-            self.diffusivity.prepare(f)
-        u = f
+    def trajectory(
+        self, f: Tensor, sigma: Tensor | float | None = None, truth: Tensor | None = None
+    ) -> list[Tensor]:
+        """The batch after 0, 1, ..., ``steps`` steps."""
+        return list(self._evolve(f, self.condition(f, sigma, truth)))
+
+    def coefficient(
+        self, u: Tensor, f: Tensor, sigma: Tensor | float | None = None, truth: Tensor | None = None
+    ) -> Tensor:
+        """g on the pixels, (B, 1, H, W), at the first step from the state u of the degraded batch f."""
+        return on_pixels(self.diffusivity(u, self.condition(f, sigma, truth))[0])
+
+    def condition(
+        self, f: Tensor, sigma: Tensor | float | None = None, truth: Tensor | None = None
+    ) -> Any:
+        """The diffusivity's context for a degraded batch, whose shape, level and clean batch are checked."""
+        check(f)
+        if self.needs_truth and (truth is None or truth.shape != f.shape):
+            raise ValueError(
+                "an oracle is given the clean batch, of the degraded one's shape: truth=..."
+            )
+        return self.diffusivity.condition(f, self.levels(f, sigma), truth)
+
+    def _evolve(self, f: Tensor, context: Any) -> Iterator[Tensor]:
+        u, state = f, None
         yield u
         for step in range(self.steps):
-            self.diffusivity.step = step
-            u = explicit_step(u, self.diffusivity(u), self.tau)
+            g, state = self.diffusivity(u, context, step, state)
+            u = explicit_step(u, g, self.tau)
             if self.data is not None:
-                pull = self.tau * softplus(self.data[step])
-                u = u + pull / (1 + pull) * (f - u)
+                weight = self.tau * softplus(self.data[step])
+                u = u + weight / (1 + weight) * (f - u)
             yield u
-        self.diffusivity.step = 0
 
 
 def check(u: Tensor) -> None:

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.functional import max_pool2d, pad
+
+from .base import Diffusivity
 
 AS_COUNTED = {
     "filters": (4, 8, 16),
@@ -13,7 +15,7 @@ AS_COUNTED = {
 AS_WRITTEN = {"filters": (4, 8, 16, 32, 64), "finding": 5}
 
 
-class UNet(nn.Module):
+class UNet(Diffusivity):
     """``g = sigmoid(network(z))`` of each pixel, ``z`` the image with its mean taken off, over its deviation; range
     (0, 1), bound 1.
 
@@ -23,8 +25,6 @@ class UNet(nn.Module):
     border, where zeros would look like an edge.
     Source: Valdivia Ortega et al. 2024, section 3.3, with batch norm, which makes an image depend on its batch.
     """
-
-    bound = 1.0
 
     def __init__(
         self, filters: Sequence[int] = AS_COUNTED["filters"], finding: int = AS_COUNTED["finding"]
@@ -48,7 +48,7 @@ class UNet(nn.Module):
             self.head.bias
         )  # an untrained network diffuses, and by how much it can learn both ways
 
-    def forward(self, u: Tensor) -> Tensor:
+    def forward(self, u, context=None, step=0, state=None):
         rows, columns = u.shape[-2:]
         mean, deviation = u.mean((2, 3), keepdim=True), u.std((2, 3), correction=0, keepdim=True)
         pool = 2 ** len(self.down)
@@ -62,7 +62,7 @@ class UNet(nn.Module):
         x = self.coarsest(x)
         for widen, block in zip(self.widen, self.up, strict=True):
             x = block(torch.cat([scales.pop(), widen(x)], 1))
-        return torch.sigmoid(self.head(x)[..., :rows, :columns])
+        return torch.sigmoid(self.head(x)[..., :rows, :columns]), None
 
 
 def _block(inputs: int, filters: int, size: int) -> nn.Sequential:

@@ -2,29 +2,28 @@
 
 from collections.abc import Callable
 
-from torch import Tensor, nn
+from torch import nn
+
+from .base import Diffusivity
 
 
-class Untied(nn.Module):
+class Untied(Diffusivity):
     """At each of ``steps`` steps the g of another diffusivity, all built by ``build``; the largest of their bounds.
 
-    Raises ValueError for diffusivities that read off the degraded image or are told its level: each sees states alone.
+    Raises ValueError for diffusivities that read the degraded image or its level: each sees states alone.
     """
 
-    step = 0
-
-    def __init__(self, build: Callable[[], nn.Module], steps: int):
+    def __init__(self, build: Callable[[], Diffusivity], steps: int):
         super().__init__()
         self.each = nn.ModuleList(build() for _ in range(steps))
-        if any(
-            not getattr(one, "blind", True) or getattr(one, "estimating", False)
-            for one in self.each
-        ):
-            raise ValueError(
-                "diffusivities of each step's own cannot be told a level, nor estimate it"
-            )
+        for one in self.each:
+            if one.reads_image or one.reads_sigma:
+                raise ValueError(
+                    f"diffusivities of each step's own see states alone, but {type(one).__name__} reads "
+                    f"the degraded {'image' if one.reads_image else 'level'}"
+                )
         self.bound = max((one.bound for one in self.each), default=0.0)
-        self.signed = any(getattr(one, "signed", False) for one in self.each)
+        self.signed = any(one.signed for one in self.each)
 
-    def forward(self, u: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        return self.each[self.step](u)
+    def forward(self, u, context=None, step=0, state=None):
+        return self.each[step](u)
