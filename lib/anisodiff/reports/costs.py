@@ -62,11 +62,11 @@ def measure(name: str, level: float) -> tuple:
 
 def step(experiment: experiments.Experiment, module: nn.Module, rounds: int = 3) -> float:
     """The median time of a training's step, without drawing its batch; the first is left out."""
-    settings, rival = (
+    settings, discriminator = (
         experiment.settings["train"],
-        module.rival() if hasattr(module, "rival") else None,
+        module.discriminator() if hasattr(module, "discriminator") else None,
     )
-    learning = nn.ModuleList([module] if rival is None else [module, rival]).to(
+    learning = nn.ModuleList([module] if discriminator is None else [module, discriminator]).to(
         memory_format=torch.channels_last
     )
     optimiser = torch.optim.Adam(learning.requires_grad_(True).parameters(), settings["rate"])
@@ -74,7 +74,7 @@ def step(experiment: experiments.Experiment, module: nn.Module, rounds: int = 3)
     batch, took = (clean, clean + 25 * torch.randn_like(clean), None), []
     for _ in range(rounds + 1):
         start = time.perf_counter()
-        loss = loop.loss_of(module.train(), batch, settings.get("loss", "mse"), rival)
+        loss = loop.loss_of(module.train(), batch, settings.get("loss", "mse"), discriminator)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

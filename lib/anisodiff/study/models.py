@@ -12,8 +12,10 @@ from torch import nn
 from ..borders.classifier import BorderClassifier
 from ..data import provenance
 from ..methods.denoisers.classical import Classical
-from ..methods.denoisers.networks import CNCL, DnCNN, ResidualUNet
+from ..methods.denoisers.cncl import CNCL
+from ..methods.denoisers.dncnn import DnCNN
 from ..methods.denoisers.released import ReleasedPeronaMalik
+from ..methods.denoisers.unet import ResidualUNet
 from ..methods.diffusion.borders import BorderLambdas, BorderP1, Probability
 from ..methods.diffusion.classic import PeronaMalik
 from ..methods.diffusion.experts import Experts

@@ -5,7 +5,8 @@ With ``optimiser: sgd`` among the study's settings it is plain stochastic gradie
 Gradients are clipped to a norm of ``clip``; a step whose gradient is more than ``surge`` times as long as the median of
 the last hundred is left out. A model that has fallen 1 dB below its best goes back there, and on with the next batch.
 What is minimised is the ``loss`` of the study's settings, or a module's own ``loss(degraded, clean)``, or, where a
-module has a ``rival()``, its ``loss_against(rival, degraded, clean)``: the rival learns beside it and is left behind.
+module has a ``discriminator()``, the sum of its ``losses(discriminator, degraded, clean)``: the discriminator learns
+beside it and is left behind.
 """
 
 import time
@@ -89,8 +90,8 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
     module = (
         models.entry(experiment.model).build(**arguments).to(memory_format=torch.channels_last)
     )  # a quarter faster
-    rival = module.rival() if hasattr(module, "rival") else None
-    learning = nn.ModuleList([module] if rival is None else [module, rival])
+    discriminator = module.discriminator() if hasattr(module, "discriminator") else None
+    learning = nn.ModuleList([module] if discriminator is None else [module, discriminator])
     adam = settings.get("optimiser", "adam") == "adam"
     optimiser = (torch.optim.Adam if adam else torch.optim.SGD)(
         learning.parameters(), settings["rate"]
@@ -129,7 +130,7 @@ def train(experiment: Experiment) -> tuple[nn.Module, dict]:
     for step in range(done["step"], settings["steps"]):
         generator = np.random.default_rng([seed, 2, step])
         batch = _batch(experiment, collection, settings["batch"], generator)
-        loss = loss_of(module.train(), batch, settings.get("loss", "mse"), rival)
+        loss = loss_of(module.train(), batch, settings.get("loss", "mse"), discriminator)
         if not torch.isfinite(loss):
             raise TrainingFailed(
                 f"{experiment.name}: the loss is {loss.item()} at step {step}; "
@@ -245,15 +246,15 @@ def _restored(
 
 
 def loss_of(
-    module: nn.Module, batch: tuple[torch.Tensor, ...], name: str, rival=None
+    module: nn.Module, batch: tuple[torch.Tensor, ...], name: str, discriminator=None
 ) -> torch.Tensor:
     """The loss of clean crops, degraded ones and their levels, by its name.
 
     ``mse``: the mean squared error; ``psnr``: minus the mean PSNR, which weighs all levels alike; else its own.
     """
     clean, degraded, _ = batch
-    if rival is not None:
-        return module.loss_against(rival, degraded, clean)
+    if discriminator is not None:
+        return sum(module.losses(discriminator, degraded, clean))
     if hasattr(module, "loss"):
         return module.loss(degraded, clean)
     if name == "mse":
