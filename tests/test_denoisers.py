@@ -5,10 +5,13 @@ import sys
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from anisodiff.data import collections
 from anisodiff.methods.denoisers.classical import METHODS, Classical
-from anisodiff.methods.denoisers.networks import CNCL, DnCNN, ResidualUNet
+from anisodiff.methods.denoisers.cncl import CNCL
+from anisodiff.methods.denoisers.dncnn import DnCNN
+from anisodiff.methods.denoisers.unet import ResidualUNet
 from anisodiff.metrics import distortion, perceptual
 from anisodiff.study import experiments, models
 from anisodiff.training import loop
@@ -65,25 +68,43 @@ def test_cncl_as_published_has_the_parameters_of_its_authors_code():
     assert sum(parameter.numel() for parameter in CNCL().parameters()) == 43_825_029
 
 
-def test_restorer_and_rival_each_learn_from_their_own_loss():
+def test_generator_and_discriminator_each_learn_from_their_own_loss():
     torch.manual_seed(0)
     module, clean = CNCL(2, 3), torch.rand(2, 1, 32, 32) * 255
-    rival, f = module.rival(), clean + 20 * torch.randn(2, 1, 32, 32)
-    module.loss_against(rival, f, clean).backward()
-    gradients = [parameter.grad.clone() for parameter in rival.parameters()]
-    assert all(gradient.abs().sum() > 0 for gradient in gradients if gradient.ndim > 1)
+    discriminator, f = module.discriminator(), clean + 20 * torch.randn(2, 1, 32, 32)
+    learning = nn.ModuleList([module, discriminator])
 
-    # Whatever the restorer's part of the loss, the rival's gradient is that of its own part.
-    rival.zero_grad()
-    made = module._both(f / 255).detach()
-    true = torch.cat([clean, f - clean], 1) / 255
-    real, fake = (rival(torch.cat([both, f / 255], 1)) for both in (true, made))
-    (((real - 1) ** 2).mean() / 2 + (fake**2).mean() / 2).backward()
-    for gradient, parameter in zip(gradients, rival.parameters(), strict=True):
-        assert torch.allclose(gradient, parameter.grad, atol=1e-6)
+    def gradients(loss):
+        learning.zero_grad()
+        loss.backward()
+        return [
+            [None if one.grad is None else one.grad.clone() for one in part.parameters()]
+            for part in learning
+        ]
+
+    generators, nothing = gradients(module.generator_loss(discriminator, f, clean))
+    assert all(gradient is None for gradient in nothing)
+    assert all(one.abs().sum() > 0 for one in generators if one.ndim > 1)
+    nothing, discriminators = gradients(module.discriminator_loss(discriminator, f, clean))
+    assert all(gradient is None for gradient in nothing)
+    assert all(one.abs().sum() > 0 for one in discriminators if one.ndim > 1)
+    both = gradients(sum(module.losses(discriminator, f, clean)))
+    for gradient, alone in zip([*both[0], *both[1]], [*generators, *discriminators], strict=True):
+        assert torch.equal(gradient, alone)
+
+    # The losses in plain words.
+    degraded, true = f / 255, torch.cat([clean, f - clean], 1) / 255
+    made = module.both(degraded)
+    real, fake = (discriminator(torch.cat([pair, degraded], 1)) for pair in (true, made))
+    expected = (
+        100 * (made - true).abs().mean() + ((fake - 1) ** 2).mean(),
+        ((real - 1) ** 2).mean() / 2 + (fake**2).mean() / 2,
+    )
+    for loss, by_hand in zip(module.losses(discriminator, f, clean), expected, strict=True):
+        assert loss.item() == pytest.approx(by_hand.item(), rel=1e-5)
 
 
-def test_the_loop_trains_against_a_rival_and_leaves_it_behind(monkeypatch, tmp_path):
+def test_the_loop_trains_against_a_discriminator_and_leaves_it_behind(monkeypatch, tmp_path):
     monkeypatch.setattr(loop.provenance, "ROOT", tmp_path)
     monkeypatch.setitem(
         models.MODELS, "cncl-tiny", models.Entry("", CNCL, {"filters": 2, "scales": 3})

@@ -1,15 +1,20 @@
 """Borders of the clean image, and a network that finds them in the degraded one."""
 
+from functools import partial
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, pad
+from torch.nn.functional import binary_cross_entropy_with_logits
 
+from ..methods import layers
+from ..methods.base import Denoiser
 from ..methods.diffusion.borders import labels
 
 FILTERS = (15, 30, 60)  # of the three scales
 
 
-class BorderClassifier(nn.Module):
+class BorderClassifier(Denoiser):
     """A degraded batch (B, 1, H, W) on 0..255 to each pixel's probability of being a border, (B, 1, H, W) in (0, 1).
 
     A U-Net of three scales (15, 30, 60 filters, 103 K parameters): two 3x3 convolutions with batch norm and ReLU at
@@ -22,26 +27,22 @@ class BorderClassifier(nn.Module):
         if not threshold > 0:
             raise ValueError(f"the threshold of a border must be above 0, got {threshold!r}")
         self.threshold = threshold
-        fine, middle, coarse = FILTERS
-        self.down = nn.ModuleList([_block(1, fine), _block(fine, middle), _block(middle, coarse)])
-        self.widen = nn.ModuleList([_transposed(coarse, middle), _transposed(middle, fine)])
-        self.up = nn.ModuleList([_block(2 * middle, middle), _block(2 * fine, fine)])
-        self.head = nn.Conv2d(fine, 1, 1)
+        self.down = nn.ModuleList(
+            _block(inputs, count, count) for inputs, count in pairwise((1, *FILTERS))
+        )
+        coarser = tuple(pairwise(reversed(FILTERS)))
+        self.widen = nn.ModuleList(
+            nn.ConvTranspose2d(coarse, fine, 2, stride=2) for coarse, fine in coarser
+        )
+        self.up = nn.ModuleList(_block(2 * fine, fine, fine) for _, fine in coarser)
+        self.head = nn.Conv2d(FILTERS[0], 1, 1)
 
-    def forward(self, f: Tensor) -> Tensor:
-        return torch.sigmoid(self.logits(f))
+    def forward(self, x: Tensor, sigma=None) -> Tensor:
+        return torch.sigmoid(self.logits(x))
 
     def logits(self, f: Tensor) -> Tensor:
         """The logarithms of the odds."""
-        rows, columns = f.shape[-2:]
-        x = pad(f / 255 - 0.5, (0, -columns % 4, 0, -rows % 4), mode="replicate")
-        scales = []
-        for block in self.down:
-            scales.append(x := block(nn.functional.max_pool2d(x, 2) if scales else x))
-        scales.pop()
-        for widen, block in zip(self.widen, self.up, strict=True):
-            x = block(torch.cat([scales.pop(), widen(x)], 1))
-        return self.head(x)[..., :rows, :columns]
+        return layers.u_net(f / 255 - 0.5, self.down, self.widen, self.up, self.head)
 
     def loss(self, degraded: Tensor, clean: Tensor) -> Tensor:
         """What training minimises: the mean binary cross entropy, in nats a pixel."""
@@ -50,16 +51,4 @@ class BorderClassifier(nn.Module):
         )
 
 
-def _block(inputs: int, filters: int) -> nn.Sequential:
-    layers = []
-    for channels in (inputs, filters):
-        layers += [
-            nn.Conv2d(channels, filters, 3, padding=1, bias=False),
-            nn.BatchNorm2d(filters),
-            nn.ReLU(),
-        ]
-    return nn.Sequential(*layers)
-
-
-def _transposed(inputs: int, filters: int) -> nn.ConvTranspose2d:
-    return nn.ConvTranspose2d(inputs, filters, 2, stride=2)
+_block = partial(layers.block, bias=False)

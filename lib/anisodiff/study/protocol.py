@@ -8,8 +8,8 @@ import torch
 from torch.nn.functional import pad
 
 from ..data import collections, provenance
-from ..metrics import distortion
 from ..methods.restorer import Restorer
+from ..metrics import distortion
 from ..problems import problem, seeded
 from . import catalogue, evaluation, runs, store
 
