@@ -1,7 +1,7 @@
 """What answers a measurement: a denoiser for batches of tensors, a method for one measurement, and its estimate.
 
-A :class:`Denoiser` maps (B, C, H, W) to the same shape and knows no problem. A :class:`Method` answers the measurement of
-a problem with an :class:`Estimate`. :class:`Denoising` lifts any denoiser to a method. Values are on 0..255.
+A :class:`Denoiser` maps (B, C, H, W) to the same shape and knows no problem. A :class:`Method` answers the measurement
+of a problem with an :class:`Estimate`. :class:`Denoising` lifts any denoiser to a method. Values are on 0..255.
 """
 
 from abc import ABC, abstractmethod
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..problems.base import Problem
+from ..problems.base import LinearOperator, Problem
 
 
 class Denoiser(nn.Module):
@@ -87,7 +87,15 @@ class Method(ABC):
                 f"expected a (C, H, W) tensor of floats, got {y.dtype} {tuple(y.shape)}"
             )
         if "operator" in self.needs and problem.operator is None:
-            raise ValueError(f"{self.name} needs a linear operator, which {problem.name} has not")
+            raise ValueError(
+                f"{self.name} needs a linear operator, and this {problem.name} problem carries none; where there is"
+                " one, it is in the problem of the measurement"
+            )
+        if problem.operator is not None and tuple(y.shape[-2:]) != problem.operator.out_shape:
+            raise ValueError(
+                f"the operator of {problem.name} gives {problem.operator.out_shape}, not a measurement of"
+                f" {tuple(y.shape[-2:])}"
+            )
         if "truth" in self.needs and truth is None:
             raise ValueError(f"{self.name} is an oracle: it needs the clean image (truth=...)")
         if samples < 1 or (samples > 1 and not self.samples):
@@ -99,6 +107,15 @@ class Method(ABC):
         with torch.inference_mode():
             images, info = self.answer(y, problem, truth, rng, samples)
         return Estimate(images, info)
+
+    def expect(self, problem: Problem, kind: type[LinearOperator]) -> LinearOperator:
+        """The problem's operator; ValueError unless it is of this kind."""
+        if not isinstance(problem.operator, kind):
+            raise ValueError(
+                f"{self.name} needs the operator {kind.__name__}, but that of {problem.name} is"
+                f" {type(problem.operator).__name__}"
+            )
+        return problem.operator
 
     @abstractmethod
     def answer(self, y, problem, truth, rng, samples) -> tuple[Tensor, dict[str, float]]:
@@ -114,6 +131,11 @@ class Denoising(Method):
         self.needs |= {"truth"} if denoiser.needs_truth else set()
 
     def answer(self, y, problem, truth, rng, samples):
+        if problem.operator is not None and problem.operator.in_shape != tuple(y.shape[-2:]):
+            raise ValueError(
+                f"{self.name} keeps the shape of an image; {problem.name} measured {tuple(y.shape[-2:])} of"
+                f" {problem.operator.in_shape} pixels"
+            )
         images, info = torch.empty_like(y), {}
         for at, channel in enumerate(y):  # one at a time: memory of one channel
             given = [channel.contiguous()[None, None], float(problem.level)]

@@ -1,0 +1,1 @@
+"""Methods that solve a problem through its linear operator, one file each, by SciPy and well-kept libraries."""

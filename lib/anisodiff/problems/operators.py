@@ -1,0 +1,209 @@
+"""The linear operators of the problems, each with its singular value decomposition; on any device, with gradients.
+
+What acts along the rows and along the columns alike is held as one matrix an axis, in float64, made once for each
+length: a 256 x 256 image is transformed in a few milliseconds. They are kept as arrays of NumPy: tensors first made in
+``torch.inference_mode`` could not take part in gradients later.
+"""
+
+import math
+from functools import lru_cache
+
+import numpy as np
+import torch
+from scipy import fft
+from scipy.ndimage import gaussian_filter1d
+from torch import Tensor
+from torch.nn.functional import pad
+
+from .base import LinearOperator
+
+
+class Identity(LinearOperator):
+    """``A x = x``."""
+
+    def __init__(self, shape: tuple[int, int]):
+        self.in_shape = self.out_shape = tuple(shape)
+        self.singular_values = torch.ones(self.in_shape, dtype=torch.float64)
+
+    def A(self, x: Tensor) -> Tensor:
+        return x
+
+    U = U_adjoint = V = V_adjoint = A
+
+
+class Mask(LinearOperator):
+    """``A x = x`` where the mask is True, 0 elsewhere; ``mask`` is (H, W) bool, True for the known pixels.
+
+    Raises ValueError for another kind of mask.
+    """
+
+    def __init__(self, mask: Tensor):
+        if mask.ndim != 2 or mask.dtype != torch.bool:
+            raise ValueError(
+                f"expected an (H, W) mask of bool, got {mask.dtype} {tuple(mask.shape)}"
+            )
+        self.mask = mask
+        self.in_shape = self.out_shape = tuple(mask.shape)
+        self.singular_values = mask.double()
+
+    def A(self, x: Tensor) -> Tensor:
+        return torch.where(self.mask.to(x.device), x, 0)
+
+    def U(self, spectrum: Tensor) -> Tensor:
+        return spectrum
+
+    U_adjoint = V = V_adjoint = U
+
+
+class GaussianBlur(LinearOperator):
+    """Convolution with a Gaussian of ``variance`` (pixels^2), reflecting boundary ``(d c b a | a b c d | d c b a)``.
+
+    The kernel is that of ``scipy.ndimage.gaussian_filter``, cut at four standard deviations. Symmetric kernels with
+    this boundary are diagonal in the orthonormal DCT-II, ``A = C' diag(l) C``, so that ``V = C'``, ``S = |l|`` and
+    ``U = C' diag(sign l)``. Along an axis of n pixels, with the kernel h,
+    ``l_k = h_0 + 2 sum_j h_j cos(pi j k / n)``.
+
+    Source: Strang, SIAM Review 41 (1999), 135-147; Hansen, Nagy, O'Leary, Deblurring Images (2006), section 4.3.
+    """
+
+    def __init__(self, shape: tuple[int, int], variance: float):
+        self.in_shape = self.out_shape = tuple(shape)
+        self.variance = variance
+
+    @property
+    def eigenvalues(self) -> Tensor:
+        """``l``, (H, W) float64, of the cosine modes; those cut off from the kernel make some of them negative."""
+        rows, columns = (_blur_eigenvalues(length, self.variance) for length in self.in_shape)
+        return torch.from_numpy(np.outer(rows, columns))
+
+    @property
+    def singular_values(self) -> Tensor:
+        return self.eigenvalues.abs()
+
+    def A(self, x: Tensor) -> Tensor:
+        return _along_both(x, *(_blur(length, self.variance) for length in self.in_shape))
+
+    def V(self, spectrum: Tensor) -> Tensor:
+        return _along_both(spectrum, *(_cosines(length).T for length in self.in_shape))
+
+    def V_adjoint(self, x: Tensor) -> Tensor:
+        return _along_both(x, *(_cosines(length) for length in self.in_shape))
+
+    def U(self, spectrum: Tensor) -> Tensor:
+        return self.V(self._signs(spectrum) * spectrum)
+
+    def U_adjoint(self, y: Tensor) -> Tensor:
+        return self._signs(y) * self.V_adjoint(y)
+
+    def _signs(self, like: Tensor) -> Tensor:
+        return torch.where(self.eigenvalues < 0, -1, 1).to(like)
+
+
+class BicubicDownsample(LinearOperator):
+    """Antialiased bicubic downsampling by a whole ``factor``, as by Pillow and MATLAB's ``imresize``.
+
+    Along each axis, ``y_i = sum_j k((j + 1/2 - c_i) / factor) x_j`` with ``c_i = (i + 1/2) factor``, weights of sum 1,
+    and Keys' cubic ``k`` with a = -1/2 (8 taps at factor 2). The image continues by reflection
+    ``(d c b a | a b c d | d c b a)``, as MATLAB's; Pillow leaves out what lies outside. A side of n pixels becomes
+    ``ceil(n / factor)``.
+
+    The SVD of ``A = R x C'`` is that of the two matrices: singular values ``s_i t_j``.
+
+    Source: Keys, IEEE TASSP 29 (1981), 1153-1160, equation 15.
+    """
+
+    def __init__(self, shape: tuple[int, int], factor: int):
+        self.in_shape = tuple(shape)
+        self.factor = int(factor)
+        self.out_shape = tuple(-(-length // self.factor) for length in self.in_shape)
+
+    @property
+    def singular_values(self) -> Tensor:
+        rows, columns = (_bicubic_svd(length, self.factor)[1] for length in self.in_shape)
+        return torch.from_numpy(np.outer(rows, columns))
+
+    def A(self, x: Tensor) -> Tensor:
+        return _along_both(x, *(_bicubic(length, self.factor) for length in self.in_shape))
+
+    def A_adjoint(self, y: Tensor) -> Tensor:
+        return _along_both(y, *(_bicubic(length, self.factor).T for length in self.in_shape))
+
+    def U(self, spectrum: Tensor) -> Tensor:
+        rows, columns = self.out_shape
+        return _along_both(spectrum[..., :rows, :columns], *self._left)
+
+    def U_adjoint(self, y: Tensor) -> Tensor:
+        (rows, columns), (fewer_rows, fewer_columns) = self.in_shape, self.out_shape
+        spectrum = _along_both(y, *(left.T for left in self._left))
+        return pad(spectrum, (0, columns - fewer_columns, 0, rows - fewer_rows))
+
+    def V(self, spectrum: Tensor) -> Tensor:
+        return _along_both(spectrum, *self._right)
+
+    def V_adjoint(self, x: Tensor) -> Tensor:
+        return _along_both(x, *(right.T for right in self._right))
+
+    @property
+    def _left(self):
+        return [_bicubic_svd(length, self.factor)[0] for length in self.in_shape]
+
+    @property
+    def _right(self):
+        return [_bicubic_svd(length, self.factor)[2] for length in self.in_shape]
+
+
+def _along_both(x: Tensor, rows: np.ndarray, columns: np.ndarray) -> Tensor:
+    """``rows x columns'``: a matrix along each of the last two axes."""
+    return torch.from_numpy(rows).to(x) @ x @ torch.from_numpy(columns).to(x).T
+
+
+@lru_cache(maxsize=16)
+def _cosines(length: int) -> np.ndarray:
+    """The orthonormal DCT-II as a matrix, (length, length)."""
+    return fft.dct(np.eye(length), axis=0, norm="ortho")
+
+
+@lru_cache(maxsize=16)
+def _blur(length: int, variance: float) -> np.ndarray:
+    """The blur of an axis, (length, length), symmetric."""
+    return gaussian_filter1d(np.eye(length), variance**0.5, axis=0, mode="reflect")
+
+
+@lru_cache(maxsize=16)
+def _blur_eigenvalues(length: int, variance: float) -> np.ndarray:
+    """The factors of the cosine modes, (length,): the cosine transform of the kernel as SciPy samples it."""
+    radius = int(4 * variance**0.5 + 0.5)
+    impulse = np.zeros(2 * radius + 1)
+    impulse[radius] = 1
+    kernel = gaussian_filter1d(impulse, variance**0.5, mode="constant")[radius:]
+    angles = np.pi / length * np.outer(np.arange(length), np.arange(1, radius + 1))
+    return kernel[0] + 2 * np.cos(angles) @ kernel[1:]
+
+
+@lru_cache(maxsize=16)
+def _bicubic(length: int, factor: int) -> np.ndarray:
+    """The downsampling of an axis, (ceil(length / factor), length)."""
+    matrix = np.zeros((-(-length // factor), length))
+    for i, row in enumerate(matrix):
+        centre = (i + 0.5) * factor
+        taps = np.arange(math.floor(centre - 2 * factor), math.ceil(centre + 2 * factor))
+        weights = _keys((taps + 0.5 - centre) / factor)
+        inside = taps % (2 * length)  # reflection continues the image with period 2 length
+        inside = np.minimum(inside, 2 * length - 1 - inside)
+        np.add.at(row, inside, weights / weights.sum())
+    return matrix
+
+
+@lru_cache(maxsize=16)
+def _bicubic_svd(length: int, factor: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """U, the singular values with zeros up to ``length``, and V, of one axis."""
+    left, values, right = np.linalg.svd(_bicubic(length, factor), full_matrices=True)
+    return left, np.pad(values, (0, length - len(values))), right.T
+
+
+def _keys(t: np.ndarray) -> np.ndarray:
+    """Keys' cubic convolution kernel with a = -1/2, of support (-2, 2)."""
+    t = np.abs(t)
+    near = 1.5 * t**3 - 2.5 * t**2 + 1
+    far = -0.5 * t**3 + 2.5 * t**2 - 4 * t + 2
+    return np.where(t < 1, near, np.where(t < 2, far, 0))
