@@ -4,7 +4,7 @@ BIN := .venv/bin
 PROFILE ?= quick
 SNAKEMAKE := $(BIN)/snakemake --cores all --rerun-incomplete --nolock --keep-going --quiet progress host --config
 
-.PHONY: book paper page test lint benchmark lock clean
+.PHONY: book paper page test lint benchmark peers lock clean
 
 book: .venv/.complete
 	$(SNAKEMAKE) profile=$(PROFILE) -- book
@@ -31,6 +31,10 @@ lint: .venv/.complete
 benchmark: .venv/.complete
 	$(BIN)/python -m pytest tests/benchmarks --override-ini addopts=
 
+# The library beside deepinv, in an environment of its own (1.7 GB): no part of the project needs it.
+peers: .venv-peers/.complete
+	.venv-peers/bin/python -m pytest tests/peers --override-ini addopts=-q
+
 # Needs uv; torch stays out, for the reader chooses its build. environment.yml follows: the tests say how.
 lock:
 	uv pip compile pyproject.toml --all-extras --python-version 3.11 --generate-hashes --quiet \
@@ -46,4 +50,13 @@ clean:
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m pip check
+	touch $@
+
+.venv-peers/.complete: tests/peers/requirements.txt requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv-peers
+	grep -oE '^[[:alnum:]._-]+==[^ ;]+' requirements.txt > .venv-peers/constraints.txt
+	.venv-peers/bin/python -m pip install -qq --disable-pip-version-check torch==2.13.0 setuptools
+	.venv-peers/bin/python -m pip install -qq --disable-pip-version-check --no-build-isolation \
+		--constraint .venv-peers/constraints.txt --editable . --requirement tests/peers/requirements.txt
+	.venv-peers/bin/python -m pip check
 	touch $@

@@ -1,0 +1,223 @@
+"""deepinv beside the study: our denoisers at work there, theirs here, operators under the same names (`make peers`)."""
+
+from dataclasses import dataclass
+from inspect import signature
+from typing import ClassVar
+
+import deepinv
+import numpy as np
+import pytest
+import torch
+
+import anisodiff
+from anisodiff.data import collections
+from anisodiff.methods.base import Denoiser, Denoising
+from anisodiff.methods.denoisers.classical import Classical
+from anisodiff.methods.denoisers.rescaled import Rescaled
+from anisodiff.metrics.distortion import psnr
+from anisodiff.problems.base import LinearOperator, Problem
+
+SIDE = 96
+
+
+class ByImageAlone(Denoiser):
+    """A module whose forward takes the image alone."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, x, sigma=None):
+        return self.module(x)
+
+
+@dataclass(frozen=True)
+class Noise(Problem):
+    sigma: float
+    name: ClassVar[str] = "noise"
+    unit: ClassVar[str] = "standard deviation, gray levels"
+    highest: ClassVar[float] = 255
+
+    def add_noise(self, y, rng):
+        return y + self.sigma * torch.from_numpy(rng.standard_normal(tuple(y.shape)))
+
+
+class CircularBlur(LinearOperator):
+    """Multiplies frequency k by ``exp(-v |k|^2 / 2)``: the blur by a Gaussian of variance v."""
+
+    def __init__(self, shape, variance=1.0):
+        self.in_shape = self.out_shape = shape
+        rows, columns = (2 * torch.pi * torch.fft.fftfreq(length) for length in shape)
+        self.transfer = torch.exp(-variance * (rows[:, None] ** 2 + columns**2) / 2)
+
+    def A(self, x):
+        return torch.fft.ifft2(self.transfer * torch.fft.fft2(x)).real
+
+    A_adjoint = A  # the kernel is symmetric
+
+    def A_dagger(self, y):
+        return torch.fft.ifft2(torch.fft.fft2(y) / self.transfer).real
+
+
+def denoiser(module):
+    """A module of the study as its Denoiser, whether its forward takes sigma already or the image alone."""
+    takes_sigma = "sigma" in signature(module.forward).parameters
+    return module if isinstance(module, Denoiser) and takes_sigma else ByImageAlone(module)
+
+
+def study(name="foe-s"):
+    return denoiser(anisodiff.load(name, "gaussian", 25).module)
+
+
+def photographs():
+    """Three photographs, (3, 1, H, W) on 0..255."""
+    chosen = collections.load("shipped/test")[:3]
+    crops = [collections.centre_crop(photograph.pixels, SIDE) for photograph in chosen]
+    return torch.from_numpy(np.stack(crops)[:, None].astype(np.float32))
+
+
+def noisy(clean, level):
+    return clean + level * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+
+
+def quality(restored, clean):
+    return psnr(restored.numpy().squeeze(), clean.numpy().squeeze())
+
+
+def deblurring(operator, iterations=8, **how):
+    """deepinv's half-quadratic splitting with FoE-S as its prior, and the physics by our operator."""
+    physics = deepinv.physics.LinearPhysics(A=operator.A, A_adjoint=operator.A_adjoint)
+    prior = deepinv.optim.PnP(denoiser=Rescaled(study(), 255))
+    solver = deepinv.optim.HQS(
+        deepinv.optim.L2(), prior, stepsize=10, sigma_denoiser=25 / 255, max_iter=iterations, **how
+    )
+    return solver, physics
+
+
+# Ours in deepinv
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_model_of_the_study_gives_its_own_result_on_unit_images(channels):
+    f = noisy(photographs(), 25).reshape(-1, channels, SIDE, SIDE)
+    here = anisodiff.load("foe-s", "gaussian", 25)
+    ours = np.stack([here.restore(image.numpy().transpose(1, 2, 0)) for image in f])
+    for sigma in (25 / 255, torch.tensor(25 / 255), torch.full((len(f),), 25 / 255)):
+        there = 255 * Rescaled(study(), 255)(f / 255, sigma)
+        assert torch.allclose(there, torch.from_numpy(ours).permute(0, 3, 1, 2), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "ours", [study, lambda: denoiser(Classical("tv", 17.5, 25.0))], ids=["foe-s", "tv"]
+)
+def test_plug_and_play_denoises(ours):
+    clean = photographs()[:1]
+    y = noisy(clean, 25) / 255
+    solver = deepinv.optim.PGD(
+        deepinv.optim.L2(),
+        deepinv.optim.PnP(denoiser=Rescaled(ours(), 255)),
+        stepsize=1.0,
+        sigma_denoiser=25 / 255,
+        max_iter=3,
+    )
+    with torch.no_grad():
+        restored = 255 * solver(y, deepinv.physics.Denoising())
+    assert torch.isfinite(restored).all()
+    assert quality(restored, clean) > quality(255 * y, clean) + 5
+
+
+def test_plug_and_play_deblurs_better_than_the_denoiser_alone_and_the_pseudo_inverse():
+    clean, operator = photographs()[:1], CircularBlur((SIDE, SIDE))
+    y = noisy(operator.A(clean), 10) / 255
+    solver, physics = deblurring(operator)
+    with torch.no_grad():
+        restored = 255 * solver(y, physics)
+    others = (y, Rescaled(study(), 255)(y, 25 / 255), operator.A_dagger(y))
+    assert torch.isfinite(restored).all()
+    assert quality(restored, clean) > max(quality(255 * other, clean) for other in others) + 1
+
+
+def test_an_unfolded_solver_learns_through_a_model_of_the_study():
+    clean, operator = photographs()[:1, :, :32, :32], CircularBlur((32, 32))
+    y = noisy(operator.A(clean), 10) / 255
+    solver, physics = deblurring(operator, 2, unfold=True, trainable_params=["stepsize"])
+    (solver(y, physics) - clean / 255).square().mean().backward()
+    gradients = [parameter.grad for parameter in solver.parameters() if parameter.requires_grad]
+    assert gradients and all(gradient.isfinite() and gradient != 0 for gradient in gradients)
+
+
+def test_regularisation_by_denoising_takes_a_model_of_the_study():
+    clean = photographs()[:1]
+    y = noisy(clean, 25) / 255
+    prior = deepinv.optim.RED(denoiser=Rescaled(study(), 255))
+    solver = deepinv.optim.GD(
+        deepinv.optim.L2(), prior, stepsize=0.3, lambda_reg=2.0, sigma_denoiser=0.1, max_iter=8
+    )
+    with torch.no_grad():
+        restored = 255 * solver(y, deepinv.physics.Denoising())
+    assert quality(restored, clean) > quality(255 * y, clean) + 4
+
+
+# deepinv's here. TVDenoiser starts from what it gave for the last image of that size: a new one for each call.
+
+THEIRS = {
+    "tv": deepinv.models.TVDenoiser,
+    "median": lambda: deepinv.models.MedianFilter(3),
+    "dncnn": lambda: deepinv.models.DnCNN(1, 1, depth=4, nf=8, pretrained=None),
+    "drunet": lambda: deepinv.models.DRUNet(1, 1, nc=(4, 4, 4, 4), nb=1, pretrained=None),
+}
+
+
+def theirs(name):
+    torch.manual_seed(0)
+    return THEIRS[name]().eval()
+
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_a_denoiser_of_deepinv_gives_its_own_result_on_our_images(name):
+    f = noisy(photographs(), 25)
+    levels = torch.tensor([15.0, 25.0, 50.0])
+    with torch.no_grad():
+        for sigma, unit_sigma in ((25.0, 25 / 255), (levels[:, None, None, None], levels / 255)):
+            here = Rescaled(theirs(name), 1 / 255)(f, sigma)
+            by_hand = 255 * theirs(name)(f / 255, unit_sigma)
+            assert torch.allclose(here, by_hand, rtol=1e-5, atol=1e-3)
+
+
+def test_a_denoiser_of_deepinv_takes_colour_as_it_is():
+    f, colour = noisy(photographs(), 25).reshape(1, 3, SIDE, SIDE), deepinv.models.DnCNN
+    torch.manual_seed(0)
+    network = colour(3, 3, depth=4, nf=8, pretrained=None)
+    with torch.no_grad():
+        by_hand = 255 * network(f / 255)
+        assert torch.allclose(Rescaled(network, 1 / 255)(f, 25), by_hand, rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["tv", "median"])
+def test_a_denoiser_of_deepinv_answers_a_measurement_of_ours(name):
+    clean = photographs().reshape(3, SIDE, SIDE)
+    measured = Noise(25.0).measure(clean, np.random.default_rng(0))
+    method = Denoising(Rescaled(theirs(name), 1 / 255), name)
+    estimate = method.restore(measured.y, measured.problem)
+    assert estimate.images.shape == (1, 3, SIDE, SIDE)
+    for restored, y, truth in zip(estimate.image, measured.y, clean, strict=True):
+        assert quality(restored, truth) > quality(y, truth) + 3
+
+
+# Operators
+
+
+def test_operators_have_the_names_of_deepinv():
+    for name in LinearOperator.__abstractmethods__:
+        assert callable(getattr(deepinv.physics.LinearPhysics, name))
+    for name in ("U", "U_adjoint", "V", "V_adjoint"):
+        assert callable(getattr(deepinv.physics.DecomposablePhysics, name))
+
+
+def test_an_operator_of_ours_makes_physics_of_theirs():
+    operator, x = CircularBlur((24, 31), 0.25), photographs()[:, :, :24, :31] / 255
+    physics = deepinv.physics.LinearPhysics(A=operator.A, A_adjoint=operator.A_adjoint)
+    y = operator.A(x)
+    assert torch.equal(physics(x), y)
+    assert abs(physics.adjointness_test(x)) < 1e-3
+    assert torch.allclose(physics.A_dagger(y), operator.A_dagger(y), atol=0.01)  # by iterations
