@@ -10,9 +10,10 @@ book: .venv/.complete
 	$(SNAKEMAKE) profile=$(PROFILE) -- book
 	@echo "The book is there: _build/html/index.html"
 
-# The full protocol: trains and scores what is missing or out of date, then makes the book of it.
+# The full protocol: makes what is missing or stale, exactly that, then the book of it.
 paper: .venv/.complete
-	$(SNAKEMAKE) profile=paper -- scores
+	$(BIN)/anisodiff plan _build/paper/plan.json
+	$(SNAKEMAKE) profile=paper -- artefacts
 	$(MAKE) book PROFILE=paper
 
 # One page with other parameters beside the book's: make page PAGE=learned_lambda ARGS="-p level 30"

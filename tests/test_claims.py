@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from anisodiff.data import provenance
-from anisodiff.metrics import distortion
+from anisodiff.metrics import structure
 from anisodiff.reports import claims, pages
 from anisodiff.reports.claims import UnknownNumber
 
@@ -96,9 +96,9 @@ CLEAN = np.repeat(np.repeat(np.array([[20.0, 200.0], [120.0, 60.0]], np.float32)
 
 
 def test_g_that_falls_with_the_intensity_is_told():
-    assert distortion.g_intensity(1 - CLEAN / 255, CLEAN) == pytest.approx(-1)
-    assert distortion.g_intensity(CLEAN / 255, CLEAN) == pytest.approx(1)
-    assert distortion.g_intensity(np.full_like(CLEAN, 0.3), CLEAN) == 0
+    assert structure.g_intensity(1 - CLEAN / 255, CLEAN) == pytest.approx(-1)
+    assert structure.g_intensity(CLEAN / 255, CLEAN) == pytest.approx(1)
+    assert structure.g_intensity(np.full_like(CLEAN, 0.3), CLEAN) == 0
 
 
 def test_g_on_borders_and_beside_them():
@@ -108,13 +108,13 @@ def test_g_on_borders_and_beside_them():
         True  # steps of more than 30 gray levels right of and below these pixels
     )
     g[border] = 0.25
-    assert distortion.g_borders(g, CLEAN) == pytest.approx(-0.75 / g.mean())
-    assert distortion.g_borders(g / 50, CLEAN) == pytest.approx(distortion.g_borders(g, CLEAN))
-    assert distortion.g_borders(g, np.zeros_like(CLEAN)) == 0
-    assert distortion.g_borders(g, CLEAN, threshold=1000) == 0
+    assert structure.g_borders(g, CLEAN) == pytest.approx(-0.75 / g.mean())
+    assert structure.g_borders(g / 50, CLEAN) == pytest.approx(structure.g_borders(g, CLEAN))
+    assert structure.g_borders(g, np.zeros_like(CLEAN)) == 0
+    assert structure.g_borders(g, CLEAN, threshold=1000) == 0
 
 
 def test_the_spread_of_g():
-    assert distortion.g_spread(np.linspace(0, 1, 101), CLEAN) == pytest.approx(0.9 / 0.95)
-    assert distortion.g_spread(np.linspace(0, 0.01, 101), CLEAN) == pytest.approx(0.9 / 0.95)
-    assert distortion.g_spread(np.linspace(-1, 1, 101), CLEAN) == pytest.approx(1.8 / 0.96)
+    assert structure.g_spread(np.linspace(0, 1, 101), CLEAN) == pytest.approx(0.9 / 0.95)
+    assert structure.g_spread(np.linspace(0, 0.01, 101), CLEAN) == pytest.approx(0.9 / 0.95)
+    assert structure.g_spread(np.linspace(-1, 1, 101), CLEAN) == pytest.approx(1.8 / 0.96)

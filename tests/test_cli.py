@@ -14,8 +14,9 @@ import tifffile
 import anisodiff
 from anisodiff.cli import main
 from anisodiff.data import files, provenance
-from anisodiff.metrics import distortion, perceptual
-from anisodiff.study import experiments, models
+from anisodiff.metrics import distortion, perceptual, structure
+from anisodiff.study import catalogue
+from anisodiff.training import loop
 
 RANDOM = np.random.default_rng(0)
 GRAY = RANDOM.integers(60, 190, (20, 31), dtype=np.uint8)
@@ -331,7 +332,7 @@ def test_evaluate_prints_means_and_writes_every_score(tmp_path, capsys):
     assert run(*arguments, "--csv", tmp_path / "new/out.csv") == 0
     rows = pd.read_csv(tmp_path / "new/out.csv")
     assert rows.groupby("metric").size().to_dict() == dict.fromkeys(
-        [*distortion.METRICS, *distortion.COEFFICIENT], 5
+        [*distortion.METRICS, *structure.COEFFICIENT], 5
     )
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "perona-malik, gaussian 25, 5 images of shipped/test"
@@ -380,7 +381,7 @@ def test_models_lists_each_with_its_weights_and_explains_the_suffixes(capsys):
 
 
 def test_fit_makes_weights_and_says_where(monkeypatch, tmp_path, capsys):
-    experiments.study()
+    catalogue.study()
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
     monkeypatch.setattr(experiments, "ROOT", tmp_path)
     assert run("fit", "perona-malik", "--level", "15", "--profile", "smoke", "--seed", "3") == 0
@@ -391,7 +392,6 @@ def test_fit_makes_weights_and_says_where(monkeypatch, tmp_path, capsys):
 
 
 def test_a_training_that_fails_is_told_in_one_line(monkeypatch, capsys):
-    from anisodiff.training import loop
 
     def fail(_):
         raise loop.TrainingFailed("the loss is nan at step 7")
@@ -405,8 +405,6 @@ def test_an_interruption_is_told_in_one_line(monkeypatch, capsys):
 
     def interrupt(_):
         raise KeyboardInterrupt
-
-    from anisodiff.training import loop
 
     monkeypatch.setattr(loop, "fit", interrupt)
     assert run("fit", "learned-lambda") == 130

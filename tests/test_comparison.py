@@ -13,7 +13,7 @@ from anisodiff.data import collections, provenance
 from anisodiff.metrics import perceptual
 from anisodiff.reports import claims, comparison, costs, ledger
 from anisodiff.reports.pages import tables
-from anisodiff.study import evaluation, experiments, models, weights
+from anisodiff.study import catalogue, evaluation, runs, weights
 
 # Q
 
@@ -64,7 +64,7 @@ def test_what_is_shown_of_the_clean_image_by_hand():
 def test_further_scores_hold_what_the_eye_may_see(monkeypatch):
     monkeypatch.setitem(perceptual.MEASURES, "lpips", lambda restored, clean: 0.5)
     table = evaluation.evaluate(
-        models.load("input"), "gaussian", 25, "shipped/val", None, limit=1, further=True
+        runs.load("input"), "gaussian", 25, "shipped/val", None, limit=1, further=True
     )
     found = table.set_index("metric").value
     assert set(found.index) == {
@@ -84,7 +84,7 @@ def test_further_scores_hold_what_the_eye_may_see(monkeypatch):
 def test_where_nothing_is_clean_there_is_q_alone(monkeypatch):
     monkeypatch.setitem(perceptual.MEASURES, "lpips", lambda restored, clean: 0.5)
     monkeypatch.setattr(collections, "NOISY", ("shipped/val",))
-    table = evaluation.evaluate(models.load("tv"), "gaussian", 25, "shipped/val", 64, limit=1)
+    table = evaluation.evaluate(runs.load("tv"), "gaussian", 25, "shipped/val", 64, limit=1)
     assert set(table.metric) == {"q", "q-shown"}
 
 
@@ -98,8 +98,8 @@ def test_operations_of_a_convolution_by_hand():
 
 
 def test_operations_do_not_take_the_compiled_way():
-    assert costs.operations(models.load("foe-s").module) == 10 * 256 * 256 * 25 * 30
-    assert costs.operations(models.load("tv").module) == 0
+    assert costs.operations(runs.load("foe-s").module) == 10 * 256 * 256 * 25 * 30
+    assert costs.operations(runs.load("tv").module) == 0
 
 
 def test_what_has_no_weights_is_measured_untrained(monkeypatch):
@@ -107,11 +107,11 @@ def test_what_has_no_weights_is_measured_untrained(monkeypatch):
         models.MODELS, "cncl", models.Entry("a small one", models.CNCL, {"filters": 2, "scales": 2})
     )
     monkeypatch.setattr(costs, "seconds", lambda restorer: 1.5)
-    monkeypatch.setattr(costs.experiments.Experiment, "weights", Path("nowhere"))
+    monkeypatch.setattr(costs.runs.Run, "weights", Path("nowhere"))
     name, level, parameters, operations, seconds, training, step = costs.measure("cncl", 25.0)
     assert (name, level, seconds) == ("cncl", 25.0, 1.5)
     assert parameters == sum(p.numel() for p in models.CNCL(2, 2).parameters()) and operations > 0
-    assert training == experiments.entry("cncl")["train"]["steps"] * step > 0
+    assert training == catalogue.entry("cncl")["train"]["steps"] * step > 0
 
 
 def test_a_training_takes_its_steps_and_a_tuning_what_it_took(monkeypatch):
@@ -119,7 +119,7 @@ def test_a_training_takes_its_steps_and_a_tuning_what_it_took(monkeypatch):
     *_, training, step = costs.measure("foe-s", 25.0)
     assert training == 2000 * step and step > 0
     *_, tuning, step = costs.measure("perona-malik", 25.0)
-    assert tuning == models.load("perona-malik").header["seconds"] and step is None
+    assert tuning == runs.load("perona-malik").header["seconds"] and step is None
 
 
 # The ledger
@@ -152,7 +152,7 @@ def toy(tmp_path, monkeypatch):
         rows = [
             (model, "gaussian", 25.0, "set12", str(at), 0, 0, "content", value) for at in range(4)
         ]
-        pd.DataFrame(rows, columns=evaluation.COLUMNS).to_csv(
+        pd.DataFrame(rows, columns=tables.COLUMNS).to_csv(
             folder / f"{model}-gaussian.csv", index=False
         )
     table = {
@@ -200,7 +200,7 @@ def test_every_explanation_is_of_a_number_that_there_is():
                 f"{name}: {key}"
             )
         for models_ in table.get("ours", {}).values():
-            assert set(models_) <= set(experiments.names())
+            assert set(models_) <= set(catalogue.names())
 
 
 # Comparisons

@@ -13,7 +13,7 @@ from anisodiff.methods.denoisers.cncl import CNCL
 from anisodiff.methods.denoisers.dncnn import DnCNN
 from anisodiff.methods.denoisers.unet import ResidualUNet
 from anisodiff.metrics import distortion, perceptual
-from anisodiff.study import experiments, models
+from anisodiff.study import catalogue, runs
 from anisodiff.training import loop
 
 NETWORKS = [lambda: ResidualUNet(4, 3), lambda: DnCNN(4, 6), lambda: CNCL(2, 3)]
@@ -111,9 +111,9 @@ def test_the_loop_trains_against_a_discriminator_and_leaves_it_behind(monkeypatc
     )
     budget = {"steps": 8, "batch": 2, "crop": 32, "rate": 0.002, "every": 4, "validation": 2}
     monkeypatch.setitem(
-        experiments.study()["models"], "cncl-tiny", {"grid": {"gaussian": [25]}, "train": budget}
+        catalogue.study()["models"], "cncl-tiny", {"grid": {"gaussian": [25]}, "train": budget}
     )
-    experiment = experiments.Experiment("cncl-tiny", "gaussian", 25, "smoke")
+    experiment = runs.Run("cncl-tiny", "gaussian", 25, "smoke")
     module, facts = loop.train(experiment)
     assert facts["build"] == {"filters": 2, "scales": 3}
     assert facts["validation_psnr"] > facts["curve"][0][2]
@@ -190,10 +190,10 @@ SIZES = {"30k": 30e3, "200k": 200e3, "1m": 1e6}
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in experiments.names() if name.endswith(tuple(SIZES))]
+    "name", [name for name in catalogue.names() if name.endswith(tuple(SIZES))]
 )
 def test_a_name_with_a_size_keeps_it(name):
-    entry = models.entry(name)
+    entry = catalogue.entry(name)
     parameters = sum(
         parameter.numel() for parameter in entry.build(**entry.arguments(25)).parameters()
     )

@@ -9,7 +9,8 @@ from skimage import feature
 
 from anisodiff.borders import classifier, detection, human
 from anisodiff.data import collections, provenance
-from anisodiff.study import evaluation, experiments, models
+from anisodiff.methods.restorer import Restorer
+from anisodiff.study import catalogue, evaluation
 
 # Labels and the classifier -------------------------------------------------------------------------------------------
 
@@ -33,7 +34,7 @@ def test_an_invalid_threshold_is_named(threshold):
 @pytest.fixture
 def finder():
     torch.manual_seed(0)
-    return models.Restorer("border-classifier", classifier.BorderClassifier().eval(), {})
+    return Restorer("border-classifier", classifier.BorderClassifier().eval(), {})
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (5, 7), (1, 9), (33, 20), (64, 64)])
@@ -154,7 +155,7 @@ def test_rows_and_curves_of_an_evaluation(evaluated):
     detectors, table, curves = evaluated
     assert [one.name for one in detectors] == list(detection.OPERATORS)
     assert detectors[0].sigma == 0 and all(one.cut > 0 for one in detectors)
-    assert list(table.columns) == evaluation.COLUMNS
+    assert list(table.columns) == tables.COLUMNS
     assert len(table) == 2 * 2 * len(detectors) and table.value.between(0, 1).all()
     pooled = curves.groupby("model")[["borders", "others"]].sum()
     assert (pooled.sum(axis=1) == 2 * 96**2).all() and pooled.borders.nunique() == 1
@@ -184,7 +185,7 @@ def test_scores_are_current_only_with_their_recipe(tmp_path, monkeypatch):
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
     assert not detection.is_recorded("blur") and not human.is_recorded_human()
     table = pd.DataFrame(
-        [("gradient", "blur", 1, "bsds500/val", "1", 256, 0, "ap", 0.5)], columns=evaluation.COLUMNS
+        [("gradient", "blur", 1, "bsds500/val", "1", 256, 0, "ap", 0.5)], columns=tables.COLUMNS
     )
     for path in (detection._path("blur"), detection.curves_path("blur")):
         evaluation.write_scores(path, table, {"recipe": detection.recipe("blur")})
@@ -192,9 +193,7 @@ def test_scores_are_current_only_with_their_recipe(tmp_path, monkeypatch):
     with monkeypatch.context() as other:
         other.setattr(detection, "THRESHOLD", 40)
         assert not detection.is_recorded("blur")
-    monkeypatch.setitem(
-        experiments.study(), "protocol", experiments.study()["protocol"] | {"seed": 1}
-    )
+    monkeypatch.setitem(catalogue.study(), "protocol", catalogue.study()["protocol"] | {"seed": 1})
     assert not detection.is_recorded("blur")
 
 

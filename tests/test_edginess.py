@@ -7,8 +7,7 @@ from scipy import ndimage, special
 
 from anisodiff.data import collections
 from anisodiff.methods.diffusion.scheme import divergence, gradient
-from anisodiff.metrics import distortion
-from anisodiff.problems.degradations import Blur, Gaussian, Inpainting, Poisson, SaltPepper
+from anisodiff.metrics import structure
 
 FLAT = np.full((160, 200), 90.0)
 CHECKERBOARD = 255.0 * (np.indices((40, 50)).sum(0) % 2)
@@ -51,23 +50,23 @@ def test_edginess_is_a_maximum_over_fields_and_bounds_the_isotropic_variation(ph
     u = torch.from_numpy(photograph)
     d_x, d_y = gradient(u)
     reached = -(u * divergence(d_x.sign(), d_y.sign())).sum() / u.numel()
-    assert float(reached) == pytest.approx(distortion.edginess(photograph), rel=1e-12)
+    assert float(reached) == pytest.approx(structure.edginess(photograph), rel=1e-12)
     generator = torch.Generator().manual_seed(0)
     for _ in range(20):
         field = [
             2 * torch.rand(d.shape, dtype=d.dtype, generator=generator) - 1 for d in (d_x, d_y)
         ]
-        assert float(-(u * divergence(*field)).sum() / u.numel()) < distortion.edginess(photograph)
+        assert float(-(u * divergence(*field)).sum() / u.numel()) < structure.edginess(photograph)
     isotropic = torch.hypot(
         torch.nn.functional.pad(d_x, (0, 1)), torch.nn.functional.pad(d_y, (0, 0, 0, 1))
     ).mean()
-    assert float(isotropic) <= distortion.edginess(photograph) <= 2**0.5 * float(isotropic)
+    assert float(isotropic) <= structure.edginess(photograph) <= 2**0.5 * float(isotropic)
 
 
 def test_edginess_of_a_shape_is_contrast_times_outline():
     shape = np.zeros((20, 30))
     shape[4:11, 5:17] = 100
-    assert distortion.edginess(shape) * shape.size == pytest.approx(100 * 2 * (7 + 12))
+    assert structure.edginess(shape) * shape.size == pytest.approx(100 * 2 * (7 + 12))
 
 
 # Noise
@@ -76,9 +75,9 @@ def test_edginess_of_a_shape_is_contrast_times_outline():
 @noisy
 def test_expected_edginess_is_the_mean_over_the_noise(noise, photograph):
     generator = np.random.default_rng(0)
-    drawn = [distortion.edginess(noise(photograph, generator)) for _ in range(100)]
+    drawn = [structure.edginess(noise(photograph, generator)) for _ in range(100)]
     expected, error = (
-        distortion.expected_edginess(photograph, noise.name, noise.level),
+        structure.expected_edginess(photograph, noise.name, noise.level),
         np.std(drawn, ddof=1) / 10,
     )
     assert np.mean(drawn) == pytest.approx(expected, abs=4 * error)
@@ -93,7 +92,7 @@ def test_expected_edginess_of_flat_images(level):
         "poisson": level * 2 * m * (special.ive(0, 2 * m) + special.ive(1, 2 * m)),
     }
     for kind, value in known.items():
-        assert distortion.expected_edginess(FLAT, kind, level) == pytest.approx(
+        assert structure.expected_edginess(FLAT, kind, level) == pytest.approx(
             edges * value, rel=1e-9
         )
 
@@ -106,7 +105,7 @@ def test_expected_difference_of_poisson_counts_is_the_sum_over_their_probabiliti
         )
         expected = (np.abs(counts[:, None] - counts) * np.outer(first, second)).sum()
         pair = np.array([[k, m]], float)
-        assert 2 * distortion.expected_edginess(pair, "poisson", 1) == pytest.approx(
+        assert 2 * structure.expected_edginess(pair, "poisson", 1) == pytest.approx(
             expected, abs=1e-9
         )
 
@@ -114,8 +113,8 @@ def test_expected_difference_of_poisson_counts_is_the_sum_over_their_probabiliti
 @every_noise
 def test_expected_edginess_grows_with_the_level(kind, photograph):
     levels = [kind.highest * 1e-6, *kind.levels, min(2 * kind.levels[-1], kind.highest)]
-    expected = [distortion.expected_edginess(photograph, kind.name, level) for level in levels]
-    assert expected[0] == pytest.approx(distortion.edginess(photograph), rel=0.01)
+    expected = [structure.expected_edginess(photograph, kind.name, level) for level in levels]
+    assert expected[0] == pytest.approx(structure.edginess(photograph), rel=0.01)
     assert (np.diff(expected) > 0).all()
 
 
@@ -123,7 +122,7 @@ def test_expected_edginess_grows_with_the_level(kind, photograph):
 def test_unbiased_noise_never_lowers_the_edginess_not_even_of_a_checkerboard(kind):
     for image in [CHECKERBOARD, *random_images()]:
         for level in kind.levels:
-            assert distortion.expected_edginess(image, kind.name, level) >= distortion.edginess(
+            assert structure.expected_edginess(image, kind.name, level) >= structure.edginess(
                 image
             ) * (1 - 1e-12)
 
@@ -145,7 +144,7 @@ def test_a_weaker_poisson_image_is_the_conditional_mean_of_a_stronger_one():
 )
 def test_salt_and_pepper_raises_differences_below_half_the_range_only(difference, grows):
     pair = np.array([[0.0, difference]])
-    expected = [distortion.expected_edginess(pair, "salt-pepper", p) for p in (1e-9, 0.1, 0.5, 1)]
+    expected = [structure.expected_edginess(pair, "salt-pepper", p) for p in (1e-9, 0.1, 0.5, 1)]
     steps = np.diff(expected)
     assert (
         np.allclose(steps, 0)
@@ -157,25 +156,25 @@ def test_salt_and_pepper_raises_differences_below_half_the_range_only(difference
 
 
 def test_salt_and_pepper_lowers_the_edginess_of_a_checkerboard():
-    drawn = distortion.edginess(SaltPepper(0.3)(CHECKERBOARD, np.random.default_rng(0)))
-    assert drawn < 0.85 * distortion.edginess(CHECKERBOARD)
+    drawn = structure.edginess(SaltPepper(0.3)(CHECKERBOARD, np.random.default_rng(0)))
+    assert drawn < 0.85 * structure.edginess(CHECKERBOARD)
 
 
 def test_salt_and_pepper_needs_the_clean_edginess_alone(photograph):
     kept, edges = 0.8**2, edges_of(photograph) / photograph.size
-    expected = kept * distortion.edginess(photograph) + (1 - kept) * edges * 255 / 2
-    assert distortion.expected_edginess(photograph, "salt-pepper", 0.2) == pytest.approx(
+    expected = kept * structure.edginess(photograph) + (1 - kept) * edges * 255 / 2
+    assert structure.expected_edginess(photograph, "salt-pepper", 0.2) == pytest.approx(
         expected, rel=1e-12
     )
 
 
 def test_gaussian_noise_is_bracketed_by_the_clean_edginess(photograph):
     edges = edges_of(photograph) / photograph.size
-    mean = distortion.edginess(photograph) / edges
+    mean = structure.edginess(photograph) / edges
     constant = mean * np.add.outer(np.arange(9.0), np.arange(9.0))  # all differences alike
     for sigma in Gaussian.levels:
-        exact = distortion.expected_edginess(photograph, "gaussian", sigma) / edges
-        lowest = distortion.expected_edginess(constant, "gaussian", sigma) / (
+        exact = structure.expected_edginess(photograph, "gaussian", sigma) / edges
+        lowest = structure.expected_edginess(constant, "gaussian", sigma) / (
             edges_of(constant) / constant.size
         )
         assert lowest < exact < mean + 2 * sigma / np.sqrt(np.pi)
@@ -184,7 +183,7 @@ def test_gaussian_noise_is_bracketed_by_the_clean_edginess(photograph):
 @pytest.mark.parametrize("kind", ["blur", "inpainting"])
 def test_what_is_no_noise_has_no_expected_edginess(kind):
     with pytest.raises(ValueError, match=f"not for '{kind}'"):
-        distortion.expected_edginess(FLAT, kind, 1)
+        structure.expected_edginess(FLAT, kind, 1)
 
 
 # Blur
@@ -206,7 +205,7 @@ def test_a_symmetric_mean_never_raises_the_edginess(mode):
         blurred = image
         for axis in (0, 1):
             blurred = ndimage.convolve1d(blurred, symmetric_kernel(generator), axis, mode=mode)
-        assert distortion.edginess(blurred) <= distortion.edginess(image) * (1 + 1e-12)
+        assert structure.edginess(blurred) <= structure.edginess(image) * (1 + 1e-12)
 
 
 def test_two_dimensional_symmetric_kernels_too():
@@ -215,25 +214,25 @@ def test_two_dimensional_symmetric_kernels_too():
         quarter = generator.uniform(0, 1, (3, 3)) ** 4  # not a product of two kernels
         kernel = np.pad(quarter, ((2, 0), (2, 0)), mode="reflect")
         blurred = ndimage.convolve(image, kernel / kernel.sum(), mode="reflect")
-        assert distortion.edginess(blurred) <= distortion.edginess(image) * (1 + 1e-12)
+        assert structure.edginess(blurred) <= structure.edginess(image) * (1 + 1e-12)
 
 
 def test_the_blur_of_the_study_lowers_the_edginess_level_by_level(photograph):
-    blurred = [distortion.edginess(Blur(level)(photograph, None)) for level in Blur.levels]
-    assert (np.diff([distortion.edginess(photograph), *blurred]) < 0).all()
+    blurred = [structure.edginess(Blur(level)(photograph, None)) for level in Blur.levels]
+    assert (np.diff([structure.edginess(photograph), *blurred]) < 0).all()
     for image in random_images():
         for level in Blur.levels:
             assert (
-                distortion.edginess(Blur(level)(image, None))
-                <= distortion.edginess(image) * (1 + 1e-6) + 1e-4
+                structure.edginess(Blur(level)(image, None))
+                <= structure.edginess(image) * (1 + 1e-6) + 1e-4
             )  # float32
 
 
 def test_a_lone_straight_edge_keeps_its_edginess():
     step = np.zeros((40, 200))
     step[:, 100:] = 200
-    assert distortion.edginess(Blur(16)(step, None)) == pytest.approx(
-        distortion.edginess(step), rel=1e-5
+    assert structure.edginess(Blur(16)(step, None)) == pytest.approx(
+        structure.edginess(step), rel=1e-5
     )
 
 
@@ -241,17 +240,17 @@ def test_neither_a_lopsided_kernel_nor_another_border_will_do():
     row = np.zeros((1, 12))
     row[0, 0] = 255
     shifted = ndimage.correlate1d(row, [1, 0, 0, 0, 0], 1, mode="reflect")
-    assert distortion.edginess(shifted) == pytest.approx(2 * distortion.edginess(row)), (
+    assert structure.edginess(shifted) == pytest.approx(2 * structure.edginess(row)), (
         "the border shows the point twice"
     )
     third = np.full(3, 1 / 3)
-    assert distortion.edginess(
+    assert structure.edginess(
         ndimage.correlate1d(FLAT, third, 1, mode="constant")
-    ) > distortion.edginess(FLAT)
+    ) > structure.edginess(FLAT)
     step = 255.0 * (np.arange(12) > 5)[None]
-    assert distortion.edginess(
+    assert structure.edginess(
         ndimage.correlate1d(step, third, 1, mode="wrap")
-    ) > 1.3 * distortion.edginess(step)
+    ) > 1.3 * structure.edginess(step)
 
 
 # Inpainting
@@ -278,7 +277,7 @@ def test_inpainting_changes_the_edginess_within_its_bounds():
         for level in Inpainting.levels:
             erased = Inpainting(level)(np.ones_like(image), generator) == 0
             change = (
-                distortion.edginess(np.where(erased, 0, image)) - distortion.edginess(image)
+                structure.edginess(np.where(erased, 0, image)) - structure.edginess(image)
             ) * image.size
             inside, across, kept = ledger(image, erased)
             assert change == pytest.approx(kept - across - inside, abs=1e-6)
@@ -290,8 +289,6 @@ def test_inpainting_may_raise_or_lower_the_edginess(photograph):
     for image, sign in ((FLAT + np.arange(200) / 50, 1), (CHECKERBOARD, -1), (photograph, -1)):
         drawn = [Inpainting(0.35)(image, np.random.default_rng(seed)) for seed in range(20)]
         assert (
-            np.sign(
-                np.mean([distortion.edginess(one) for one in drawn]) - distortion.edginess(image)
-            )
+            np.sign(np.mean([structure.edginess(one) for one in drawn]) - structure.edginess(image))
             == sign
         )

@@ -20,7 +20,7 @@ from anisodiff.methods.diffusion.kernels.splines import (
 from anisodiff.methods.diffusion.scheme import Diffusion, UnstableStep
 from anisodiff.methods.diffusion.unet import UNet
 from anisodiff.metrics.ellipticity import ellipticity, turning_point
-from anisodiff.study import models
+from anisodiff.study import catalogue
 
 
 def random(*shape, seed=0):
@@ -203,7 +203,7 @@ def test_strips_change_nothing(rows, monkeypatch):
 def built(name, level):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnstableStep)
-        listed = models.entry(name)
+        listed = catalogue.entry(name)
         return listed.build(**listed.arguments(level))
 
 
@@ -228,7 +228,7 @@ def test_parameters_of_roth_black_and_of_the_u_net_are_those_of_the_release():
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in models.names() if name.startswith(("foe-s-", "network"))]
+    "name", [name for name in catalogue.names() if name.startswith(("foe-s-", "network"))]
 )
 def test_no_freedom_takes_more_than_thirty_thousand_parameters(name):
     assert 1000 < count(name, 25) <= 30_000
@@ -244,21 +244,21 @@ def test_pytorch_counts_the_operations_of_all_responses():
 
 def test_between_the_published_levels_the_nearest_size_is_taken():
     assert (
-        models.entry("foe-s").arguments(40)["size"]
-        == models.entry("foe-s").arguments(50)["size"]
+        catalogue.entry("foe-s").arguments(40)["size"]
+        == catalogue.entry("foe-s").arguments(50)["size"]
         == 9
     )
     assert (
-        models.entry("foe-s").arguments(5)["size"]
-        == models.entry("foe-s").arguments(15)["size"]
+        catalogue.entry("foe-s").arguments(5)["size"]
+        == catalogue.entry("foe-s").arguments(15)["size"]
         == 6
     )
 
 
 def test_a_seed_is_a_variation_of_the_training_not_of_the_model():
-    listed = models.entry("foe-s-seed-2")
+    listed = catalogue.entry("foe-s-seed-2")
     assert listed.summary.endswith("seed 2")
-    assert listed.arguments(25) == models.entry("foe-s").arguments(25)
+    assert listed.arguments(25) == catalogue.entry("foe-s").arguments(25)
 
 
 def test_the_u_net_as_written_is_deeper_and_takes_any_size():

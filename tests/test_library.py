@@ -11,13 +11,17 @@ import torch
 from skimage.feature import match_template
 
 import anisodiff
+from anisodiff.methods.restorer import Restorer
+from anisodiff.metrics import statistics, structure
+from anisodiff.problems import seeded
+from anisodiff.study import catalogue, runs
+from anisodiff.study.runs import Run
 from anisodiff.data import collections, provenance
 from anisodiff.methods.diffusion import learned_lambda
 from anisodiff.methods.diffusion.classic import PeronaMalik
 from anisodiff.methods.diffusion.scheme import Diffusion
 from anisodiff.metrics import distortion
-from anisodiff.problems.degradations import (
-    DEGRADATIONS,
+    PROBLEMS,
     Blur,
     Gaussian,
     Inpainting,
@@ -26,9 +30,11 @@ from anisodiff.problems.degradations import (
     degradation,
     seeded,
 )
-from anisodiff.study import evaluation, experiments, models, weights
-from anisodiff.study.experiments import Experiment
+from anisodiff.study import evaluation, weights
 from anisodiff.training import loop
+
+PROBLEMS = catalogue.problems()
+
 
 RAMP = np.add.outer(np.arange(16.0), np.arange(12.0) * 9)
 GRAY = np.full((400, 500), 100.0)
@@ -37,7 +43,7 @@ GRAY = np.full((400, 500), 100.0)
 @pytest.fixture
 def elsewhere(monkeypatch, tmp_path):
     """The study as it is, with a place of its own for what it makes."""
-    experiments.study()  # read before its folder is out of sight
+    catalogue.study()  # read before its folder is out of sight
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
     monkeypatch.setattr(experiments, "ROOT", tmp_path)
     return tmp_path
@@ -110,9 +116,9 @@ PINNED = {  # what numpy's PCG64 and scipy gave when the scores were made
 }
 
 
-@pytest.mark.parametrize("name", DEGRADATIONS)
+@pytest.mark.parametrize("name", PROBLEMS)
 def test_the_same_seed_gives_the_same_image_everywhere(name):
-    kind = degradation(name, DEGRADATIONS[name].levels[2])
+    kind = degradation(name, PROBLEMS[name].levels[2])
     y = kind(RAMP, seeded(0, "set12", "01", kind))
     assert y.dtype == np.float32
     np.testing.assert_allclose(y[3, :3], PINNED[name][0], atol=1e-4)
@@ -130,13 +136,13 @@ def test_seed_collection_image_and_level_each_give_other_noise():
     )
 
 
-@pytest.mark.parametrize("name", DEGRADATIONS)
+@pytest.mark.parametrize("name", PROBLEMS)
 def test_a_higher_level_does_more_harm(name):
     clean = collections.load("shipped/test")[0].pixels[:256, :256]
-    assert list(DEGRADATIONS[name].levels) == sorted(DEGRADATIONS[name].levels)
+    assert list(PROBLEMS[name].levels) == sorted(PROBLEMS[name].levels)
     scores = [
         distortion.psnr(degradation(name, level)(clean, np.random.default_rng(0)), clean)
-        for level in DEGRADATIONS[name].levels
+        for level in PROBLEMS[name].levels
     ]
     if name == "inpainting":  # where the rectangle falls matters too
         assert scores[0] == max(scores)
@@ -144,7 +150,7 @@ def test_a_higher_level_does_more_harm(name):
         assert scores == sorted(scores, reverse=True)
 
 
-@pytest.mark.parametrize("name", DEGRADATIONS)
+@pytest.mark.parametrize("name", PROBLEMS)
 @pytest.mark.parametrize("level", [0, -1, 1e6, math.nan])
 def test_a_level_out_of_range_is_named(name, level):
     with pytest.raises(ValueError, match=f"{name}: .*got {level!r}"):
@@ -299,7 +305,7 @@ TRAINED_ON = ("bsds500/train", "bsds500/test", "shipped/train")
 SCORED = [
     name for name in collections.COLLECTIONS if name not in (*TRAINED_ON, *collections.CROPPED)
 ]
-TRAIN = experiments.profile("paper")["train"]
+TRAIN = catalogue.profile("paper")["train"]
 
 
 def needs(*collections):
@@ -378,11 +384,11 @@ def test_ssim_of_a_shift_of_a_constant():
 def test_edginess_of_a_step_and_of_a_point():
     step = np.zeros((4, 6), np.float32)
     step[:, 3:] = 60
-    assert distortion.edginess(step) == pytest.approx(60 * 4 / 24)
-    assert distortion.edginess(step.T.copy()) == pytest.approx(60 * 4 / 24)
+    assert structure.edginess(step) == pytest.approx(60 * 4 / 24)
+    assert structure.edginess(step.T.copy()) == pytest.approx(60 * 4 / 24)
     point = np.zeros((5, 5), np.float32)
     point[2, 2] = 10
-    assert distortion.edginess(point) == pytest.approx(4 * 10 / 25)
+    assert structure.edginess(point) == pytest.approx(4 * 10 / 25)
 
 
 # Weights
@@ -418,7 +424,7 @@ def damage_empty(content):
 
 @pytest.mark.parametrize("damage", [damage_cut, damage_bit, damage_all, damage_empty])
 def test_damaged_weights_are_named(elsewhere, damage):
-    experiment = Experiment("perona-malik", "gaussian", 25)
+    experiment = Run("perona-malik", "gaussian", 25)
     build = {"option": 2, "lambda_": 20.0, "steps": 3, "tau": 0.2}
     weights.write(
         experiment.weights, models.MODELS["perona-malik"].build(**build), {"build": build}
@@ -446,7 +452,7 @@ def test_a_failed_write_leaves_what_was_there(monkeypatch, tmp_path):
 
 
 def classic(steps=4):
-    return models.Restorer("perona-malik", Diffusion(PeronaMalik(20), steps, 0.2), {})
+    return Restorer("perona-malik", Diffusion(PeronaMalik(20), steps, 0.2), {})
 
 
 def test_a_restorer_takes_gray_and_colour_of_any_kind():
@@ -470,7 +476,7 @@ def test_a_restorer_neither_clips_nor_writes_to_its_input():
     given = noisy.copy()
     assert classic(1).restore(noisy).max() > 255
     assert np.array_equal(noisy, given)
-    assert np.array_equal(models.load("input").restore(noisy), noisy)
+    assert np.array_equal(runs.load("input").restore(noisy), noisy)
 
 
 @pytest.mark.parametrize(
@@ -506,7 +512,7 @@ def test_a_model_that_is_unknown_or_has_no_weights_is_named(elsewhere):
     with pytest.raises(ValueError, match=r"gaussian: .*got -3"):
         anisodiff.load("perona-malik", level=-3)
     with pytest.raises(ValueError, match="unknown profile 'huge'"):
-        Experiment("perona-malik", "gaussian", 25, "huge")
+        Run("perona-malik", "gaussian", 25, "huge")
 
 
 def test_a_level_without_weights_is_warned_of_and_takes_the_nearest(elsewhere):
@@ -514,22 +520,22 @@ def test_a_level_without_weights_is_warned_of_and_takes_the_nearest(elsewhere):
         build = {"option": 2, "lambda_": lambda_, "steps": 3, "tau": 0.2}
         module = models.MODELS["perona-malik"].build(**build)
         weights.write(
-            Experiment("perona-malik", "gaussian", level).weights, module, {"build": build}
+            Run("perona-malik", "gaussian", level).weights, module, {"build": build}
         )
     assert float(anisodiff.load("perona-malik", level=15).module.diffusivity.lambda_) == 11
     with pytest.warns(
-        models.UntrainedLevel,
+        runs.UntrainedLevel,
         match="not made for gaussian at 40, only at 15, 50: the weights for 50",
     ):
         assert float(anisodiff.load("perona-malik", level=40).module.diffusivity.lambda_) == 33
 
 
 def test_a_variation_is_named_after_what_it_varies():
-    assert experiments.variation("p1") == ("p1", {})
-    assert experiments.variation("p1-intervals-12") == ("p1", {"intervals": 12})
-    assert experiments.variation("learned-lambda-option-1") == ("learned-lambda", {"option": 1})
-    assert models.entry("p1-intervals-12").fixed["intervals"] == 12
-    assert models.entry("learned-lambda-option-1").like == "perona-malik-option-1"
+    assert catalogue.variation("p1") == ("p1", {})
+    assert catalogue.variation("p1-intervals-12") == ("p1", {"intervals": 12})
+    assert catalogue.variation("learned-lambda-option-1") == ("learned-lambda", {"option": 1})
+    assert catalogue.entry("p1-intervals-12").fixed["intervals"] == 12
+    assert catalogue.entry("learned-lambda-option-1").like == "perona-malik-option-1"
     for wrong in (
         "p1-intervals",
         "p1-intervals-2.5",
@@ -540,7 +546,7 @@ def test_a_variation_is_named_after_what_it_varies():
         with pytest.raises(
             ValueError, match=f"unknown model '{wrong}'; there are: input, perona-malik"
         ):
-            experiments.variation(wrong)
+            catalogue.variation(wrong)
         with pytest.raises(
             ValueError, match=f"unknown model '{wrong}'; there are: input, perona-malik"
         ):
@@ -550,15 +556,15 @@ def test_a_variation_is_named_after_what_it_varies():
 
 
 def test_one_set_of_weights_for_all_levels_or_all_degradations():
-    low, high = (Experiment("p1", "blur", level) for level in (1, 16))
+    low, high = (Run("p1", "blur", level) for level in (1, 16))
     assert low.all_levels and low.name == high.name == "p1/blur" and low.digest == high.digest
-    assert low.digest != Experiment("p1", "gaussian", 25).digest
+    assert low.digest != Run("p1", "gaussian", 25).digest
     anything = [
-        Experiment("border-classifier-universal", kind, 0.5).digest for kind in DEGRADATIONS
+        Run("border-classifier-universal", kind, 0.5).digest for kind in PROBLEMS
     ]
     assert len(set(anything)) == 1
     assert (
-        Experiment("border-classifier-universal", "blur", 4).name
+        Run("border-classifier-universal", "blur", 4).name
         == "border-classifier-universal/all"
     )
     named = [experiment.name for experiment in experiments.grid()]
@@ -571,27 +577,27 @@ def test_one_set_of_weights_for_all_levels_or_all_degradations():
 
 def test_a_model_for_all_levels_draws_them_all():
     generator = np.random.default_rng(0)
-    drawn = [loop._drawn(Experiment("p1", "gaussian", 25), generator) for _ in range(300)]
+    drawn = [loop._drawn(Run("p1", "gaussian", 25), generator) for _ in range(300)]
     levels = np.array([kind.level for kind in drawn])
     assert {type(kind) for kind in drawn} == {Gaussian}
     assert 5 <= levels.min() < 6 and 45 < levels.max() <= 50
     assert (levels < math.sqrt(5 * 50)).mean() == pytest.approx(0.5, abs=0.1)
     several = {
-        loop._drawn(Experiment("border-classifier-universal", "blur", 4), generator).name
+        loop._drawn(Run("border-classifier-universal", "blur", 4), generator).name
         for _ in range(99)
     }
-    assert several == set(DEGRADATIONS)
+    assert several == set(PROBLEMS)
     assert loop._drawn(SMOKE, generator) == Gaussian(25)
 
 
 def test_a_model_for_all_levels_is_warned_of_beyond_them_only(elsewhere):
-    loop.fit(Experiment("p1", "blur", 4, "smoke"))
-    shipped = Experiment("p1", "blur", 4)
+    loop.fit(Run("p1", "blur", 4, "smoke"))
+    shipped = Run("p1", "blur", 4)
     shipped.weights.parent.mkdir(parents=True)
-    Experiment("p1", "blur", 4, "smoke").weights.rename(shipped.weights)
+    Run("p1", "blur", 4, "smoke").weights.rename(shipped.weights)
     assert float(anisodiff.load("p1", "blur", 3.3).module.diffusivity.level) == pytest.approx(3.3)
     with pytest.warns(
-        models.UntrainedLevel, match="p1 was not made for blur at 100, only at 1, 2.25, 4, 9, 16"
+        runs.UntrainedLevel, match="p1 was not made for blur at 100, only at 1, 2.25, 4, 9, 16"
     ):
         anisodiff.load("p1", "blur", 100)
 
@@ -610,32 +616,32 @@ def test_a_model_is_told_the_level_unless_it_is_blind(told_one, blind_one, elsew
     restored = {}
     for name in (told_one, blind_one):
         told.clear()
-        loop.fit(Experiment(name, "gaussian", 5, "smoke"))
+        loop.fit(Run(name, "gaussian", 5, "smoke"))
         batches = [levels for levels in told if len(levels) == 2]
         assert batches and all(5 <= level <= 50 for levels in batches for level in levels)
         for level in (5, 50):
-            restored[name, level] = models.open_weights(
-                Experiment(name, "gaussian", level, "smoke")
+            restored[name, level] = runs.open_weights(
+                Run(name, "gaussian", level, "smoke")
             ).restore(image)
     assert not np.array_equal(restored[told_one, 5], restored[told_one, 50])
     assert np.array_equal(restored[blind_one, 5], restored[blind_one, 50])
 
 
 def test_what_is_trained_with_a_classifier_hangs_on_its_weights(elsewhere):
-    wanted = Experiment("p1-borders", "blur", 4, "smoke")
+    wanted = Run("p1-borders", "blur", 4, "smoke")
     before = wanted.digest
     loop.fit(wanted)
     assert (
         wanted.classifier.weights.is_file() and loop.is_current(wanted) and wanted.digest != before
     )
-    restorer = models.open_weights(wanted)
+    restorer = runs.open_weights(wanted)
     assert not any("classifier" in name for name in restorer.module.state_dict()), (
         "it is kept once, in its own file"
     )
-    loop.fit(Experiment("border-classifier", "blur", 4, "smoke", seed=1))
-    other = weights.read(Experiment("border-classifier", "blur", 4, "smoke", seed=1).weights)
+    loop.fit(Run("border-classifier", "blur", 4, "smoke", seed=1))
+    other = weights.read(Run("border-classifier", "blur", 4, "smoke", seed=1).weights)
     assert other[1]["sha256"] != weights.header(wanted.classifier.weights)["sha256"]
-    Experiment("border-classifier", "blur", 4, "smoke", seed=1).weights.replace(
+    Run("border-classifier", "blur", 4, "smoke", seed=1).weights.replace(
         wanted.classifier.weights
     )
     assert not loop.is_current(wanted)
@@ -646,7 +652,7 @@ def test_only_an_oracle_sees_the_clean_image(elsewhere):
     clean[:, 6:] = 200
     restored = {}
     for source in ("", "-true", "-half"):
-        restorer = loop.fitted(f"learned-lambda-borders{source}", "blur", 4, "smoke")
+        restorer = runs.fitted(f"learned-lambda-borders{source}", "blur", 4, "smoke")
         for name, shown in (("first", clean), ("second", clean.T.copy())):
             restorer.reveal(shown)
             restored[source, name] = restorer.restore(clean + 5)
@@ -657,7 +663,7 @@ def test_only_an_oracle_sees_the_clean_image(elsewhere):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in models.names() if name.startswith("perona-malik")]
+    "name", [name for name in catalogue.names() if name.startswith("perona-malik")]
 )
 def test_shipped_weights_restore(name):
     clean = collections.centre_crop(collections.load("shipped/test")[1].pixels, 128)
@@ -670,23 +676,23 @@ def test_shipped_weights_restore(name):
 
 # Experiments, training, evaluation
 
-SMOKE = Experiment("learned-lambda", "gaussian", 25, "smoke")
+SMOKE = Run("learned-lambda", "gaussian", 25, "smoke")
 
 
 def test_the_digest_changes_with_what_makes_the_weights(monkeypatch):
     others = [
-        Experiment("learned-lambda", "gaussian", 25, "smoke", seed=1),
+        Run("learned-lambda", "gaussian", 25, "smoke", seed=1),
         SMOKE.in_profile("quick"),
     ]
     others += [
-        Experiment("learned-lambda", "gaussian", 15, "smoke"),
-        Experiment("perona-malik", "gaussian", 25, "smoke"),
+        Run("learned-lambda", "gaussian", 15, "smoke"),
+        Run("perona-malik", "gaussian", 25, "smoke"),
     ]
     digests = [experiment.digest for experiment in (SMOKE, *others)]
     assert len(set(digests)) == len(digests)
     assert len({experiment.weights for experiment in (SMOKE, *others)}) == len(digests)
-    assert Experiment("learned-lambda", "gaussian", 25, "smoke").digest == SMOKE.digest
-    monkeypatch.setitem(experiments.study()["models"]["learned-lambda"]["train"], "rate", 0.002)
+    assert Run("learned-lambda", "gaussian", 25, "smoke").digest == SMOKE.digest
+    monkeypatch.setitem(catalogue.study()["models"]["learned-lambda"]["train"], "rate", 0.002)
     assert SMOKE.digest not in digests
 
 
@@ -734,14 +740,14 @@ def test_training_is_repeatable_resumes_and_never_loses_to_its_start(elsewhere, 
     assert len(losses) == 8, "four steps before the interruption, four after"
     assert same(first, tensors(SMOKE))
 
-    other = Experiment("learned-lambda", "gaussian", 25, "smoke", seed=1)
+    other = Run("learned-lambda", "gaussian", 25, "smoke", seed=1)
     loop.fit(other)
     assert not same(first, tensors(other))
 
 
 def test_training_learns(elsewhere, monkeypatch):
     """From a lambda far too small, a few steps gain decibels."""
-    monkeypatch.setitem(experiments.study()["models"]["learned-lambda"]["train"], "rate", 0.01)
+    monkeypatch.setitem(catalogue.study()["models"]["learned-lambda"]["train"], "rate", 0.01)
     monkeypatch.setattr(
         loop, "_arguments", lambda _: {"option": 2, "lambda_": 2.0, "steps": 10, "tau": 0.2}
     )
@@ -754,7 +760,7 @@ def test_training_learns(elsewhere, monkeypatch):
 def test_a_step_whose_gradient_surges_is_left_out_where_the_study_says_so(
     surge, left_out, elsewhere, monkeypatch
 ):
-    entry = experiments.study()["models"]["learned-lambda"]
+    entry = catalogue.study()["models"]["learned-lambda"]
     monkeypatch.setitem(entry, "train", entry["train"] | surge)
     norms, stepped = iter([1.0, 2.0, 1.0, 30.0, 2.0, 1.0, 9.0, 1.0]), []
     monkeypatch.setattr(loop.nn.utils, "clip_grad_norm_", lambda *_: torch.tensor(next(norms)))
@@ -797,7 +803,7 @@ def test_plain_descent_steps_down_the_clipped_gradient(elsewhere, monkeypatch):
     monkeypatch.setattr(
         loop, "loss_of", lambda module, *of: before.append(parameters(module)) or loss(module, *of)
     )
-    loop.fit(Experiment("foe-s-sgd", "gaussian", 25, "smoke"))
+    loop.fit(Run("foe-s-sgd", "gaussian", 25, "smoke"))
     assert len(lengths) == 8 and max(lengths) <= 0.3 + 1e-6, "as far as rate and clip let it"
     moved = [float((after - at).norm()) for at, after in itertools.pairwise(before)]
     assert moved == pytest.approx(lengths[:7], rel=1e-3)
@@ -826,7 +832,7 @@ def test_a_model_that_falls_far_below_its_best_goes_back_there(
 
 
 def test_training_stops_when_the_loss_is_no_number(elsewhere, monkeypatch):
-    monkeypatch.setitem(experiments.study()["models"]["learned-lambda"]["train"], "rate", math.inf)
+    monkeypatch.setitem(catalogue.study()["models"]["learned-lambda"]["train"], "rate", math.inf)
     with pytest.raises(
         loop.TrainingFailed,
         match=r"learned-lambda/gaussian-25: the loss is nan at step 1; try a learning rate below",
@@ -837,13 +843,13 @@ def test_training_stops_when_the_loss_is_no_number(elsewhere, monkeypatch):
 
 def test_nothing_to_fit_is_said():
     with pytest.raises(ValueError, match="input has nothing to fit"):
-        loop.fit(Experiment("input", "gaussian", 25))
+        loop.fit(Run("input", "gaussian", 25))
 
 
 def test_weights_of_a_budget_do_not_pass_for_the_shipped_ones(elsewhere):
-    made = loop.fitted("perona-malik", "gaussian", 25, "smoke")
+    made = runs.fitted("perona-malik", "gaussian", 25, "smoke")
     assert made.header["experiment"]["profile"] == "smoke"
-    assert Experiment("perona-malik", "gaussian", 25, "smoke").weights.is_file()
+    assert Run("perona-malik", "gaussian", 25, "smoke").weights.is_file()
     with pytest.raises(FileNotFoundError):
         anisodiff.load("perona-malik")
 
@@ -855,7 +861,7 @@ def test_the_same_seed_gives_the_same_scores():
         )
 
     first = scores(0)
-    assert list(first.columns) == evaluation.COLUMNS and len(first) == 10
+    assert list(first.columns) == tables.COLUMNS and len(first) == 10
     assert first.equals(scores(0))
     assert not first.equals(scores(1))
 
@@ -864,8 +870,8 @@ def test_the_same_seed_gives_the_same_scores():
 def test_what_is_scored_is_the_scorer_s_own_copy(crop, monkeypatch):
     """PyTorch warns about arrays that may not be written to, and those of a collection may not."""
     shown = []
-    monkeypatch.setattr(models.Restorer, "reveal", lambda self, clean: shown.append(clean))
-    evaluation.evaluate(models.load("input"), "gaussian", 25, "shipped/test", crop, limit=1)
+    monkeypatch.setattr(Restorer, "reveal", lambda self, clean: shown.append(clean))
+    evaluation.evaluate(runs.load("input"), "gaussian", 25, "shipped/test", crop, limit=1)
     assert shown[0].flags.writeable and shown[0].flags.c_contiguous
 
 
@@ -873,47 +879,47 @@ def test_an_oracle_is_shown_a_copy(monkeypatch):
     """Who shows it an image of a collection need not think of that."""
     shown, pixels = [], collections.load("shipped/test")[0].pixels
     monkeypatch.setattr(loop.restorer, "reveal", lambda module, clean: shown.append(clean.numpy()))
-    models.load("input").reveal(pixels)
+    runs.load("input").reveal(pixels)
     assert np.array_equal(shown[0][0, 0], pixels) and not np.shares_memory(shown[0], pixels)
 
 
 def test_scores_are_those_of_the_clipped_restoration():
     rows = evaluation.evaluate(
-        models.load("input"), "gaussian", 50, "shipped/test", crop=64, limit=1
+        runs.load("input"), "gaussian", 50, "shipped/test", crop=64, limit=1
     )
     image = collections.load("shipped/test")[0]
     clean = collections.centre_crop(image.pixels, 64)
     noisy = Gaussian(50)(clean, seeded(0, "shipped/test", image.name, Gaussian(50)))
     value = rows.set_index("metric")["value"]
     assert value["psnr"] == pytest.approx(distortion.psnr(np.clip(noisy, 0, 255), clean), abs=1e-9)
-    assert value["edginess"] == pytest.approx(distortion.edginess(noisy))
+    assert value["edginess"] == pytest.approx(structure.edginess(noisy))
 
 
 def test_the_mean_lies_in_its_interval():
     values = np.random.default_rng(0).normal(27, 3, 100)
-    mean, low, high = evaluation.mean_interval(values)
+    mean, low, high = statistics.mean_interval(values)
     assert mean == pytest.approx(values.mean())
     assert (high - low) == pytest.approx(2 * 1.96 * values.std() / 10, rel=0.1)
     assert low < mean < high
-    assert evaluation.mean_interval([5.0]) == (5, 5, 5)
+    assert statistics.mean_interval([5.0]) == (5, 5, 5)
 
 
 def test_paired_intervals_want_the_same_images():
     first = evaluation.evaluate(classic(), "gaussian", 25, "shipped/test", crop=32)
     psnr = first[first.metric == "psnr"]
-    assert evaluation.paired_interval(psnr.assign(value=psnr.value + 1), psnr) == pytest.approx(
+    assert statistics.paired_interval(psnr.assign(value=psnr.value + 1), psnr) == pytest.approx(
         (1, 1, 1)
     )
     with pytest.raises(ValueError, match="different images: 5 and 4 rows, 4 in common"):
-        evaluation.paired_interval(psnr, psnr[1:])
+        statistics.paired_interval(psnr, psnr[1:])
 
 
 def test_further_collections_are_scored_whole_for_who_asks():
-    assert experiments.protocol("bsd68") == experiments.protocol() | {
+    assert catalogue.protocol("bsd68") == catalogue.protocol() | {
         "collection": "bsd68",
         "crop": None,
     }
-    asked = experiments.further()
+    asked = catalogue.further()
     assert ("foe-s", "gaussian", "bsd68") in asked
     assert all(collection in collections.COLLECTIONS for _, _, collection in asked)
     assert not any("seed" in name for name, _, _ in asked)

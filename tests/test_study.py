@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from anisodiff.data import collections, provenance
-from anisodiff.metrics import perceptual
-from anisodiff.problems.degradations import DEGRADATIONS, degradation, seeded
+from anisodiff.metrics import perceptual, statistics
+from anisodiff.problems import seeded
 from anisodiff.reports import claims, costs, ledger
-from anisodiff.study import evaluation, experiments, models, weights
+from anisodiff.study import catalogue, evaluation, runs, weights
 
-COLLECTION = experiments.study()["protocol"]["collection"]
-GRID, SCORES = experiments.grid("paper"), experiments.scored()
+PROBLEMS = catalogue.problems()
+
+
+COLLECTION = catalogue.study()["protocol"]["collection"]
+GRID, SCORES = experiments.grid("paper"), catalogue.scored()
 
 
 def scores(model, kind="gaussian", metric="psnr"):
@@ -30,7 +33,7 @@ def test_weights_are_those_of_the_study(experiment):
     assert header["commit"] and header["seconds"] > 0
     if not experiment.weights.with_suffix(".json").is_file():
         assert experiment.weights.stat().st_size <= weights.SHIPPED
-        assert models.open_weights(experiment).header == header
+        assert runs.open_weights(experiment).header == header
 
 
 @pytest.mark.parametrize(("model", "kind"), SCORES, ids="-".join)
@@ -39,7 +42,7 @@ def test_scores_are_those_of_the_weights(model, kind):
         "the weights or the protocol have changed since: make paper"
     )
     table = scores(model, kind)
-    assert sorted(set(table.level)) == sorted(experiments.levels(model, kind))
+    assert sorted(set(table.level)) == sorted(catalogue.levels(model, kind))
     assert (table.groupby("level").image.nunique() == 100).all()
     facts = json.loads(
         evaluation.scores_path(COLLECTION, model, kind).with_suffix(".json").read_text()
@@ -50,13 +53,13 @@ def test_scores_are_those_of_the_weights(model, kind):
 IMAGES = {"bsd68": 68, "set12": 12, "bsds500/val-500": 500, "ct": 22, "mri": 22, "cryoem": 20}
 
 
-@pytest.mark.parametrize(("model", "kind", "collection"), experiments.further())
+@pytest.mark.parametrize(("model", "kind", "collection"), catalogue.further())
 def test_further_scores_are_those_of_the_weights(model, kind, collection):
     assert evaluation.is_recorded(model, kind, collection), (
         "the weights or the protocol have changed since: make paper"
     )
     table = evaluation.read_scores(collection, model, kind)
-    assert set(table.level) == set(experiments.levels(model, kind, collection))
+    assert set(table.level) == set(catalogue.levels(model, kind, collection))
     assert (table.groupby("level").image.nunique() == IMAGES[collection]).all()
 
 
@@ -77,15 +80,15 @@ def test_the_protocol_card_is_that_of_the_weights():
 def test_the_costs_are_those_of_the_weights():
     table, used = costs.read(), json.loads(costs.path().with_suffix(".json").read_text())["used"]
     for model, level in table.index:
-        experiment = experiments.Experiment(model, "gaussian", level)
+        experiment = runs.Run(model, "gaussian", level)
         if experiment.weights.is_file():
             name = str(experiment.weights.relative_to(provenance.ROOT))
             assert used[name] == provenance.sha256(experiment.weights)[:12], (
                 f"{name} has changed since: make paper"
             )
-            assert table.parameters[model, level] == models.open_weights(experiment).parameters
-    assert set(table.index) >= {(name, level) for name, kind, collection in experiments.further()
-                                for level in experiments.levels(name, kind, collection)}  # fmt: skip
+            assert table.parameters[model, level] == runs.open_weights(experiment).parameters
+    assert set(table.index) >= {(name, level) for name, kind, collection in catalogue.further()
+                                for level in catalogue.levels(name, kind, collection)}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -158,12 +161,12 @@ def test_lambda_and_time_are_nowhere_worse_than_the_classic_tuned_for_the_level(
 
 @pytest.mark.parametrize("kind", ["gaussian", "poisson", "blur"])
 def test_p1_functions_beat_the_learned_lambda_at_the_lowest_level(kind):
-    lowest = DEGRADATIONS[kind].levels[0]
+    lowest = PROBLEMS[kind].levels[0]
     first, second = (
         table[table.level == lowest]
         for table in (scores("p1", kind), scores("learned-lambda", kind))
     )
-    assert evaluation.paired_interval(first, second)[1] > 0.1
+    assert statistics.paired_interval(first, second)[1] > 0.1
 
 
 ELSEWHERE = {  # the same libraries on the same crops, in another's hands
@@ -189,7 +192,7 @@ FLOORS = {
 
 
 @pytest.mark.parametrize(
-    "model", [name for name in experiments.names() if name.split("-seed-")[0] in FLOORS]
+    "model", [name for name in catalogue.names() if name.split("-seed-")[0] in FLOORS]
 )
 def test_learned_diffusivities_reach_the_published_scores_from_every_seed(model):
     base = model.split("-seed-")[0]
@@ -210,14 +213,14 @@ def test_falling_splines_stay_below_free_ones_and_above_the_classic():
 @pytest.mark.parametrize("freedom", ["edges", "untied", "untied-edges"])
 def test_a_freedom_that_keeps_the_guarantees_gains(freedom):
     plain = scores("foe-s").query("level == 25")
-    assert evaluation.paired_interval(scores(f"foe-s-{freedom}"), plain)[1] > 0.05
+    assert statistics.paired_interval(scores(f"foe-s-{freedom}"), plain)[1] > 0.05
 
 
 def test_the_best_diffusion_of_thirty_thousand_parameters():
     table = evaluation.read_scores("bsd68", "network-long", "gaussian").query("metric == 'psnr'")
     assert table.value.mean() >= 28.5
-    assert not getattr(models.load("network-long").module.diffusivity, "signed", False)
-    assert models.load("network-long").parameters <= 30_000
+    assert not getattr(runs.load("network-long").module.diffusivity, "signed", False)
+    assert runs.load("network-long").parameters <= 30_000
 
 
 def test_one_field_of_experts_for_all_levels_is_near_the_specialists_and_above_the_classic():
@@ -246,7 +249,7 @@ def test_the_classifier_finds_borders_far_better_than_a_gradient_threshold():
 @pytest.mark.parametrize(
     ("model", "kind"),
     [
-        *(("learned-lambda-borders", kind) for kind in DEGRADATIONS),
+        *(("learned-lambda-borders", kind) for kind in PROBLEMS),
         *(
             ("p1-borders", kind) for kind in ("gaussian", "poisson")
         ),  # elsewhere their training is not even enough
@@ -259,7 +262,7 @@ def test_who_knows_more_about_the_borders_does_no_worse(model, kind):
     assert half - 0.02 < found < true + 0.02
 
 
-@pytest.mark.parametrize("kind", DEGRADATIONS)
+@pytest.mark.parametrize("kind", PROBLEMS)
 def test_no_oracle_loses_to_what_it_knows_better(kind):
     keys = ["level", "image"]
     ladder = ("perona-malik", "perona-malik-oracle-lambda", "perona-malik-oracle")
@@ -288,7 +291,7 @@ def test_no_oracle_loses_to_what_it_knows_better(kind):
 )
 def test_scores_come_out_again(model):
     again = evaluation.evaluate(
-        models.load(model, "gaussian", 25), "gaussian", 25, COLLECTION, limit=3
+        runs.load(model, "gaussian", 25), "gaussian", 25, COLLECTION, limit=3
     )
     table = scores(model)
     before = table[table.level == 25].set_index("image").value
@@ -307,7 +310,7 @@ def test_stopped_two_or_three_steps_earlier_the_learned_lambda_has_the_published
         for one in paper
         if (one.table, one.row, one.column) == ("paper-table-2", "KA", str(level))
     )
-    restorer, how = models.load("learned-lambda", "gaussian", level), degradation("gaussian", level)
+    restorer, how = runs.load("learned-lambda", "gaussian", level), degradation("gaussian", level)
     steps, found = restorer.module.steps, {0: [], 2: [], 3: []}
     for image in collections.load("bsds500/val-500")[:40]:
         degraded = how(image.pixels, seeded(0, "bsds500/val-500", image.name, how))

@@ -18,8 +18,10 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxRole
 
 from anisodiff.data import provenance
+from anisodiff.metrics import statistics
 from anisodiff.reports import claims
 from anisodiff.reports.claims import UnknownNumber
+from anisodiff.study import evaluation
 
 COLLECTION = "bsds500/val"
 DIGITS = {"psnr": 2, "ssim": 3}  # every other metric: 3
@@ -30,7 +32,6 @@ logger = logging.getLogger(__name__)
 
 def measured(key: str) -> tuple[str, str, list[Path]]:
     """Text, tooltip and files of a measured number; UnknownNumber where the key leads nowhere."""
-    from anisodiff.study import evaluation  # imports torch: only where a page asks for numbers
 
     words = key.split()
     models = words[:3:2] if words[1:2] == ["-"] else words[:1]
@@ -47,7 +48,7 @@ def measured(key: str) -> tuple[str, str, list[Path]]:
     ]
     paired = len(models) == 2
     interval = (
-        evaluation.paired_interval(*rows) if paired else evaluation.mean_interval(rows[0]["value"])
+        statistics.paired_interval(*rows) if paired else statistics.mean_interval(rows[0]["value"])
     )
     digits, sign = DIGITS.get(metric, 3), "+" if paired else ""
     mean, low, high = (f"{value:{sign}z.{digits}f}".replace("-", "−") for value in interval)

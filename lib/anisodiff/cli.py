@@ -1,4 +1,4 @@
-"""The command line: ``anisodiff restore | fit | evaluate | models | status | make``. Each command is a thin call into the library."""
+"""The command line ``anisodiff``: each command is a thin call into the library."""
 
 import argparse
 import sys
@@ -125,6 +125,18 @@ def _make(asked) -> int:
     from .reports import status
 
     status.make(asked.name)
+    return 0
+
+
+def _plan(asked) -> int:
+    import json
+
+    from .data import provenance
+    from .reports import status
+
+    found = status.plan()
+    provenance.write_atomically(asked.output, json.dumps(found, indent=1).encode())
+    print(f"{len(found)} artefacts are to be made")
     return 0
 
 
@@ -266,6 +278,11 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="where code has changed, try whether it still does the same",
     )
+
+    plan = _command(
+        commands, _plan, "plan", "write what `make paper` is to make, and in which order, as JSON"
+    )
+    plan.add_argument("output", type=Path, metavar="OUTPUT", help="file to write")
 
     make = _command(commands, _make, "make", "make one artefact of the study, unless it is current")
     make.add_argument("name", metavar="NAME", help="as `anisodiff status` names it")

@@ -79,7 +79,7 @@ def load(collection: str) -> list[Image]:
     and OSError for a damaged file (SHA-256 against ``registry.csv``).
     """
     images = [image for part in expand(collection) for image in _load_one(part)]
-    provenance.used[collection] = digest(images)[:12]
+    provenance.used[collection] = fingerprint(collection)
     return images
 
 

@@ -4,6 +4,7 @@ import hashlib
 import os
 import platform
 import subprocess
+import sys
 import tempfile
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -31,6 +32,35 @@ def note(path: Path) -> None:
     """Remember that a file was read."""
     name = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name
     used[str(name)] = sha256(path)[:12]
+
+
+def watch() -> None:
+    """From now on remember every file below ``data`` that this process opens, whoever opens it."""
+    if not _watching:
+        _watching.append(True)
+        sys.addaudithook(_remember)
+
+
+_watching: list[bool] = []
+_opened: set[str] = set()
+
+
+def _remember(event: str, arguments: tuple) -> None:
+    if event == "open" and isinstance(arguments[0], str | os.PathLike):
+        path = os.fspath(arguments[0])
+        if isinstance(path, str) and path.startswith(_DATA) and "w" not in str(arguments[1]):
+            _opened.add(path)
+
+
+_DATA = str(ROOT / "data") + os.sep
+
+
+def read() -> dict[str, str]:
+    """What this process has read, with the first digits of its SHA-256: noted, or opened since :func:`watch`."""
+    for path in map(Path, _opened):
+        if path.is_file():
+            note(path)
+    return dict(sorted(used.items()))
 
 
 def stamp(device: str = "cpu") -> dict:

@@ -48,6 +48,19 @@ def summary(found: dict[str, State]) -> str:
     return "\n".join(lines)
 
 
+def plan() -> dict[str, list[str]]:
+    """What is to be made, each with those of the plan that come before it; code that changed is probed first."""
+    known = artefacts()
+    found = examine(known, probing=True)
+    todo = [name for name, state in found.items() if state.word != "current"]
+    before = {
+        name: [one.name for one in known[name].starts_from if one.name in todo] for name in todo
+    }
+    if "scores/costs" in before:  # last, when the machine is quiet
+        before["scores/costs"] = [name for name in todo if name != "scores/costs"]
+    return before
+
+
 def make(name: str) -> None:
     """Make one artefact unless it is current; ValueError for an unknown name."""
     known = artefacts()

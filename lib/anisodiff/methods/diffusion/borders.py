@@ -1,10 +1,10 @@
 """Diffusivities that treat borders and smooth regions differently, mixed by each pixel's probability of a border."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from .base import Diffusivity
@@ -32,30 +32,26 @@ def steepness(u: Tensor) -> Tensor:
 
 
 class Probability:
-    """Each pixel's probability of a border, (B, 1, H, W): by a frozen classifier of degraded images; by the clean batch
-    ("true"), which only an oracle is given; or 1/2 everywhere ("half").
+    """Each pixel's probability of a border, (B, 1, H, W): by a frozen ``classifier`` of degraded images; by the clean
+    batch ("true"), which only an oracle is given; or 1/2 everywhere ("half").
 
-    Not a module, so that the classifier is neither trained nor stored with what uses it.
+    What a border is says the classifier's ``threshold``. Not a module, so that the classifier is neither trained nor
+    stored with what uses it. Raises ValueError for an unknown source.
     """
 
-    def __init__(
-        self,
-        source: str,
-        threshold: float,
-        classifier: Callable[[Tensor], Tensor] | None = None,
-    ):
+    def __init__(self, source: str, classifier: nn.Module):
         if source not in SOURCES:
             raise ValueError(
                 f"unknown source of borders {source!r}; there are: {', '.join(SOURCES)}"
             )
-        self.source, self.threshold, self.classifier = source, threshold, classifier
+        self.source, self.classifier = source, classifier
 
     def __call__(self, f: Tensor, truth: Tensor | None = None) -> Tensor:
         if self.source == "half":
             return torch.full_like(f, 0.5)
         if self.source == "classifier":
-            return self.classifier(f)
-        return labels(truth, self.threshold).to(f.dtype)
+            return self.classifier.to(f.device)(f)
+        return labels(truth, self.classifier.threshold).to(f.dtype)
 
 
 class BorderContext(NamedTuple):
@@ -81,15 +77,16 @@ class BorderLambdas(Diffusivity):
 
     def __init__(
         self,
-        probability: Probability,
+        source: str,
+        classifier: nn.Module,
         tuned: Sequence[Sequence[float]],
         steps: int,
         tau: float,
         option: int = 2,
     ):
         super().__init__()
-        self.probability, self.option = probability, option
-        self.needs_truth = probability.source == "true"
+        self.probability, self.option = Probability(source, classifier), option
+        self.needs_truth = source == "true"
         self.tuned = TunedSettings(tuned, steps * tau)
         self.network = LambdaNetwork([0.0, 0.0, 0.0], told=True)
 
@@ -121,9 +118,9 @@ class BorderP1(P1):
 
     functions = 2
 
-    def __init__(self, probability: Probability, intervals: int = 8):
+    def __init__(self, source: str, classifier: nn.Module, intervals: int = 8):
         super().__init__(intervals)
-        self.probability, self.needs_truth = probability, probability.source == "true"
+        self.probability, self.needs_truth = Probability(source, classifier), source == "true"
 
     def condition(self, f, sigma=None, truth=None) -> Nodes:
         top, values = super().condition(f, sigma, truth)

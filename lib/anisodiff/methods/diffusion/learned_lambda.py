@@ -63,17 +63,17 @@ class LambdaNetwork(nn.Module):
 class LearnedLambda(Diffusivity):
     """``g`` of each edge by option 1 or 2 with the network's ``lambda = 1 + z^2``; range (0, 1], bound 1.
 
-    The lambda is read off the degraded image once and kept for all steps: it is the context. ``start`` is the untrained
+    The lambda is read off the degraded image once and kept for all steps: it is the context. ``lambda_`` is the untrained
     network's lambda.
     """
 
     reads_image = True
 
-    def __init__(self, option: int = 2, start: float = 25.0):
+    def __init__(self, option: int = 2, lambda_: float = 25.0):
         super().__init__()
         self.option = option
         self.network = LambdaNetwork(
-            [max(start - 1, 0.01) ** 0.5]
+            [max(lambda_ - 1, 0.01) ** 0.5]
         )  # at z = 0 there is no derivative
 
     def condition(self, f, sigma=None, truth=None) -> Tensor:

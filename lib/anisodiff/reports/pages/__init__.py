@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...data import provenance
+from ...methods.device import chosen
 from .. import claims
 from . import tables
 from .parameters import Parameter, ParameterError, assigned, declared, unknown
@@ -55,6 +56,8 @@ class Page:
         self.parameters = parameters
         self._started = time.perf_counter()
         self._verdicts: dict[str, tuple] = {}
+        self._stamp = provenance.stamp(chosen())
+        provenance.watch()
 
     @property
     def profile(self) -> str:
@@ -114,8 +117,8 @@ class Page:
             "page": self.name,
             "seconds": round(time.perf_counter() - self._started, 1),
             "parameters": self.parameters,
-            "used": dict(sorted(provenance.used.items())),
-        } | provenance.stamp()
+            "used": provenance.read(),
+        } | self._stamp
         shown = {"text/html": as_html(record), "text/plain": f"made from {commit(record)}"}
         display(shown, metadata={"anisodiff": record}, raw=True)
 

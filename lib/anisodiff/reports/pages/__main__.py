@@ -31,6 +31,9 @@ def main(arguments: list[str] | None = None) -> None:
         )
         if command == "run":
             one.add_argument(
+                "--token", default="", help="what it is made from, as the pipeline says"
+            )
+            one.add_argument(
                 "--output", type=Path, required=True, help="where the executed notebook goes"
             )
     given = parser.parse_args(arguments)
@@ -42,7 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(given: argparse.Namespace) -> None:
-    run(given.page, given.output, _parameters(given), given.root)
+    run(given.page, given.output, _parameters(given), given.root, token=given.token)
 
 
 def _compare(given: argparse.Namespace) -> None:

@@ -15,6 +15,7 @@ import nbformat
 import papermill
 
 from ...data.provenance import ROOT
+from . import freshness
 from .parameters import Parameter, declared, unknown
 
 
@@ -28,6 +29,7 @@ def run(
     parameters: dict[str, Any],
     root: Path = ROOT,
     echo: TextIO | None = None,
+    token: str = "",
 ) -> None:
     """Execute ``notebooks/NAME.ipynb`` of a checkout and put it at ``output`` only when all of it succeeded.
 
@@ -45,7 +47,7 @@ def run(
     logs.mkdir(parents=True, exist_ok=True)
     working, log = logs / f"{name}.ipynb", logs / f"{name}.log"
     _silence_kernel(logs / "ipython")
-    started = time.monotonic()
+    started, made_from = time.monotonic(), freshness.inputs(name, parameters, root)
     with _alone(logs / f"{name}.lock"), log.open("w") as file:
         prints = _Tee(file, echo) if echo else file
         try:
@@ -54,7 +56,7 @@ def run(
                 progress_bar=False, stdout_file=prints, stderr_file=prints,
             )  # fmt: skip
             page = nbformat.read(working, as_version=4)
-            page.metadata["anisodiff"] = _record(page)
+            page.metadata["anisodiff"] = _record(page) | {"inputs": made_from, "token": token}
         except Exception as error:
             file.write(str(error))
             raise PageError(
