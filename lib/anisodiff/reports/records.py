@@ -1,0 +1,84 @@
+"""What pages read of the recorded scores: tables by model, gains with their intervals, and examples to show."""
+
+import numpy as np
+import pandas as pd
+
+from ..data import collections
+from ..metrics.statistics import mean_interval
+from ..problems import Problem, seeded
+from ..study import catalogue, evaluation
+
+Interval = tuple[float, float, float]
+
+
+def recorded(kind: str, *models: str, collection: str | None = None) -> pd.DataFrame:
+    """The recorded scores of models for a problem, tidy, by the study's protocol or on a further collection."""
+    where = collection or catalogue.protocol()["collection"]
+    return pd.concat([evaluation.read_scores(where, model, kind) for model in models])
+
+
+def by_image(
+    model: str,
+    metric: str = "psnr",
+    kind: str = "gaussian",
+    level: float | None = None,
+    collection: str | None = None,
+) -> pd.Series:
+    """A number of a model for each image: at a level, or the mean over all of its levels."""
+    table = recorded(kind, model, collection=collection)
+    table = table[table.metric == metric]
+    if level is not None:
+        table = table[table.level == level]
+    return table.groupby("image").value.mean()
+
+
+def mean(
+    model: str,
+    metric: str = "psnr",
+    kind: str = "gaussian",
+    level: float | None = None,
+    collection: str | None = None,
+) -> Interval:
+    """Mean of :func:`by_image` with its 95 % interval over the images."""
+    return mean_interval(by_image(model, metric, kind, level, collection))
+
+
+def gain(
+    first: str,
+    second: str,
+    metric: str = "psnr",
+    kind: str = "gaussian",
+    level: float | None = None,
+    collection: str | None = None,
+) -> Interval:
+    """Mean of first - second with its 95 % interval, paired image by image; as :func:`by_image`.
+
+    Raises ValueError where the two were scored on different images or at different levels.
+    """
+    tables = [
+        recorded(kind, model, collection=collection).query("metric == @metric")
+        for model in (first, second)
+    ]
+    if level is not None:
+        tables = [table[table.level == level] for table in tables]
+    one, other = (table.set_index(["image", "level"]).value for table in tables)
+    if not one.index.sort_values().equals(other.index.sort_values()):
+        raise ValueError(
+            f"{first} and {second} were scored on different images or at different levels"
+        )
+    return mean_interval((one - other).groupby("image").mean())
+
+
+def photograph(name: str, collection: str = "shipped/test", side: int | None = None) -> np.ndarray:
+    """An image of a collection by its name, (H, W), or its centred square of ``side`` pixels; ValueError for another."""
+    found = {image.name: image.pixels for image in collections.load(collection)}
+    if name not in found:
+        raise ValueError(f"{collection} has no image {name!r}; there are: {', '.join(found)}")
+    return np.array(collections.centre_crop(found[name], side) if side else found[name])
+
+
+def degraded(
+    clean: np.ndarray, name: str, problem: Problem, seed: int = 0, collection: str = "shipped/test"
+) -> np.ndarray:
+    """What a problem makes of a clean image, (H, W), by the study's generator for that image."""
+    return problem.measure(clean, seeded(seed, collection, name, problem)).y.numpy()
