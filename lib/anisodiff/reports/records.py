@@ -55,10 +55,8 @@ def gain(
 
     Raises ValueError where the two were scored on different images or at different levels.
     """
-    tables = [
-        recorded(kind, model, collection=collection).query("metric == @metric")
-        for model in (first, second)
-    ]
+    tables = [recorded(kind, model, collection=collection) for model in (first, second)]
+    tables = [table[table.metric == metric] for table in tables]
     if level is not None:
         tables = [table[table.level == level] for table in tables]
     one, other = (table.set_index(["image", "level"]).value for table in tables)
