@@ -56,9 +56,10 @@ class Restorer:
         y, clean = (
             None if of is None else _channels(of).to(self.device) for of in (degraded, truth)
         )
-        found = self.method.restore(
-            y, problem or self.problem, truth=clean, rng=rng, samples=samples
-        )
+        problem = problem or self.problem
+        if "operator" in self.method.needs and problem.operator is None:
+            problem = problem.placed(tuple(y.shape[-2:]))
+        found = self.method.restore(y, problem, truth=clean, rng=rng, samples=samples)
         return replace(found, images=found.images.cpu())
 
     def coefficient(

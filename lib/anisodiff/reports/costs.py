@@ -125,5 +125,6 @@ def path() -> Path:
 
 def read() -> pd.DataFrame:
     """The table, by model and level."""
+    store.check(path())
     provenance.note(path())
     return pd.read_csv(path()).set_index(["model", "level"])

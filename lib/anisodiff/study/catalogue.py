@@ -54,6 +54,10 @@ class Entry:
     grid: dict[str, list[float]] = field(default_factory=dict)
     collections: list[str] = field(default_factory=list)
     vary: dict[str, list[int]] = field(default_factory=dict)
+    unshipped: list[str] = field(
+        default_factory=list
+    )  # what varies without its weights being shipped
+    shipped: bool = True  # whether small weights are
 
     def arguments(self, level: float) -> dict:
         """The arguments that are its own at a level, whose size is that of the nearest published one."""

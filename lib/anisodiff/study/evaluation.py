@@ -175,5 +175,5 @@ def read_scores(collection: str, model: str, kind: str) -> pd.DataFrame:
         raise FileNotFoundError(
             f"no scores of {model} for {kind} on {collection}; there are: {', '.join(there) or 'none'}"
         )
-    provenance.note(path)
+    store.check(path)
     return tables.read(path)

@@ -229,7 +229,7 @@ def fit(run: Run, device: str = "cpu") -> None:
     }
     header |= facts | stamp  # a resumed training counts its own seconds
     weights.write(run.weights, module, header)
-    large = run.weights.stat().st_size > weights.SHIPPED
+    large = run.weights.stat().st_size > weights.SHIPPED or not run.entry.shipped
     found = {"seconds": header["seconds"]} | stamp | ({"header": header} if large else {})
     store.record(run.artefact(), found)
 
