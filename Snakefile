@@ -101,7 +101,7 @@ rule page:
 
 
 if PROFILE == "paper" and Path("_build/paper/plan.json").is_file():
-    PLAN = json.loads(Path("_build/paper/plan.json").read_text())
+    PLAN = json.loads(Path("_build/paper/plan.json").read_text())["before"]
     STAMP = contents(["_build/paper/plan.json"])
 
     rule artefacts:

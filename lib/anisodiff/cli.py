@@ -116,8 +116,9 @@ def _evaluate(asked) -> int:
 def _status(asked) -> int:
     from .reports import status
 
-    found = status.examine(status.artefacts(), probing=asked.probe)
-    print(status.summary(found))
+    known = status.artefacts()
+    found = status.examine(known, probing=asked.probe)
+    print(status.summary(known, found))
     return 0 if all(state.word == "current" for state in found.values()) else 1
 
 
@@ -130,12 +131,15 @@ def _make(asked) -> int:
 
 def _plan(asked) -> int:
     import json
+    from datetime import UTC, datetime
 
     from .data import provenance
     from .reports import status
 
     found = status.plan()
-    provenance.write_atomically(asked.output, json.dumps(found, indent=1).encode())
+    # With the time no two plans are the same: marks of what an earlier one made count for nothing.
+    plan = {"planned": datetime.now(UTC).isoformat(), "before": found}
+    provenance.write_atomically(asked.output, json.dumps(plan, indent=1).encode())
     print(f"{len(found)} artefacts are to be made")
     return 0
 

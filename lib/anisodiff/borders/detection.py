@@ -6,7 +6,7 @@ detection; all thresholds together a precision-recall curve.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -276,17 +276,19 @@ def artefacts(kind: str) -> list[store.Artefact]:
     how = PROBLEMS[kind]
     roots = (f"{__name__}.tune", f"{__name__}.evaluate", f"{how.__module__}.{how.__qualname__}")
     behind = classifiers(kind, how.levels[0])
+    scores = store.Artefact(
+        name=f"scores/{_path(kind).stem}",
+        path=_path(kind),
+        recipe=lambda: recipe(kind),
+        roots=(*roots, behind[0].entry.made_of),
+        starts_from=tuple(run.artefact() for run in behind),
+        make=lambda: record(kind),
+        probe=lambda: probe(kind),
+    )
+    curves = curves_path(kind)
     return [
-        store.Artefact(
-            name=f"scores/{path.stem}",
-            path=path,
-            recipe=lambda: recipe(kind),
-            roots=(*roots, behind[0].entry.made_of),
-            starts_from=tuple(run.artefact() for run in behind),
-            make=lambda: record(kind),
-            probe=lambda: probe(kind),
-        )
-        for path in (_path(kind), curves_path(kind))
+        scores,
+        replace(scores, name=f"scores/{curves.stem}", path=curves, starts_from=(scores,)),
     ]
 
 

@@ -91,15 +91,23 @@ def asked() -> list[tuple[str, float]]:
 def artefact() -> store.Artefact:
     """The table in the store. Times have no probe: what counts is of which weights they are."""
 
+    made = [run for name, level in asked() if (run := runs.Run(name, "gaussian", level)).makes]
+    recorded = [run for run in made if store.read_record(run.weights)]  # else measured untrained
+
     def recipe() -> dict:
-        made = [run for name, level in asked() if (run := runs.Run(name, "gaussian", level)).makes]
         return {
             "models": [f"{name} {level:g}" for name, level in asked()],
             "starts from": {run.name: store.content(run.weights) for run in made},
         }
 
     return store.Artefact(
-        "scores/costs", path(), recipe, (f"{__name__}.operations",), record, probe
+        name="scores/costs",
+        path=path(),
+        recipe=recipe,
+        roots=(f"{__name__}.operations",),
+        starts_from=tuple(run.artefact() for run in recorded),
+        make=record,
+        probe=probe,
     )
 
 

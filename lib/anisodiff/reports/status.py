@@ -13,29 +13,32 @@ def artefacts() -> dict[str, Artefact]:
     found = [run.artefact() for run in runs.grid()]
     found += [evaluation.artefact(model, kind) for model, kind in catalogue.scored()]
     found += [evaluation.artefact(*one) for one in catalogue.further()]
-    found += [protocol.artefact(), human.artefact()]
+    found.append(protocol.artefact())
+    if catalogue.protocol()["collection"].startswith("bsds500/"):  # where people have drawn borders
+        found.append(human.artefact())
     found += [made for kind in catalogue.problems() for made in detection.artefacts(kind)]
     found.append(costs.artefact())
     ordered = {}
+
+    def enter(artefact: Artefact) -> None:
+        if artefact.name not in ordered:
+            for ancestor in artefact.starts_from:
+                enter(ancestor)
+            ordered[artefact.name] = artefact
+
     for artefact in found:
-        ordered |= {one.name: one for one in (*_ancestors(artefact), artefact)}
+        enter(artefact)
     return ordered
-
-
-def _ancestors(artefact: Artefact) -> list[Artefact]:
-    """All that it starts from, the first first."""
-    return [found for one in artefact.starts_from for found in (*_ancestors(one), one)]
 
 
 def examine(asked: dict[str, Artefact], probing: bool = False) -> dict[str, State]:
     """The state of each artefact; ``probing`` tries changed code and confirms what comes out the same."""
-    look = store.settle if probing else store.state
-    return {name: look(artefact) for name, artefact in asked.items()}
+    look = store.Look(probing)
+    return {name: look.at(artefact) for name, artefact in asked.items()}
 
 
-def summary(found: dict[str, State]) -> str:
-    """What is not current, and why; how many there are of each state; the seconds that the others took last."""
-    known = artefacts()
+def summary(asked: dict[str, Artefact], found: dict[str, State]) -> str:
+    """What is not current, and why; how many there are of each state; the time that making the others took last."""
     lines = [
         f"{state.word:8} {name}: {state.why}"
         for name, state in found.items()
@@ -45,10 +48,10 @@ def summary(found: dict[str, State]) -> str:
     lines.append(", ".join(f"{count} {word}" for word, count in counts.most_common()))
     rest = [name for name, state in found.items() if not state.usable]
     if rest:
-        seconds = sum(
-            (store.read_record(known[name].path) or {}).get("seconds", 0) for name in rest
-        )
-        lines.append(f"to make them anew took {seconds / 3600:.1f} hours the last time: make paper")
+        took = [(store.read_record(asked[name].path) or {}).get("seconds") for name in rest]
+        hours = sum(seconds or 0 for seconds in took) / 3600
+        never = f" ({took.count(None)} were never made)" if None in took else ""
+        lines.append(f"to make them anew took {hours:.1f} hours the last time{never}: make paper")
     if counts["changed"]:
         lines.append(
             "where only code has changed, `anisodiff status --probe` tries whether it still does the same"

@@ -15,7 +15,9 @@ missing    there is no file, or no record
 Where a probe comes out the same, the artefact is confirmed for the new code, in ``data/confirmed.json``.
 """
 
+import fcntl
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +28,6 @@ import numpy as np
 from ..data import provenance
 from . import code
 
-CONFIRMED = provenance.ROOT / "data/confirmed.json"
 NEAR = 1e-3  # relative: how far from the recorded numbers a probe may come out on another machine
 
 
@@ -85,15 +86,16 @@ def check(path: Path) -> None:
 
 def record(artefact: Artefact, facts: dict) -> None:
     """Write the record of a file that was just made: its recipe, code, probe and content, and the facts."""
+    edited = _sources() != _BEGAN
     found = {
         "recipe": _plain(artefact.recipe()),
-        "code": code.fingerprint(*artefact.roots),
+        "code": "edited meanwhile" if edited else code.fingerprint(*artefact.roots),
         "probe": _rounded(artefact.probe()),
         "sha256": provenance.sha256(artefact.path),
     }
     text = json.dumps(facts | found, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     provenance.write_atomically(record_path(artefact.path), text.encode())
-    _confirm({artefact.name: None})
+    _confirm(artefact, None)
 
 
 def is_current(artefact: Artefact) -> bool:
@@ -103,38 +105,79 @@ def is_current(artefact: Artefact) -> bool:
 
 def state(artefact: Artefact) -> State:
     """Whether an artefact is current, without making or probing anything."""
-    found = read_record(artefact.path)
-    if found is None or "recipe" not in found:
-        return State("missing", "it was never recorded")
-    if artefact.path.is_file():
-        if provenance.sha256(artefact.path) != found["sha256"]:
-            return State("damaged", "its content is not what was recorded")
-    elif "header" not in found:  # of weights too large to be shipped the record holds the header
-        return State("missing", "there is no file")
-    for ancestor in artefact.starts_from:
-        if (of := state(ancestor).word) not in ("current", "changed"):
-            return State("stale", f"it starts from {ancestor.name}, which is {of}")
-    if differences := _differences(found["recipe"], _plain(artefact.recipe())):
-        return State("stale", "; ".join(differences))
-    if code.fingerprint(*artefact.roots) not in (found["code"], _confirmed().get(artefact.name)):
-        return State("changed", "the code that takes part has changed")
-    return State("current")
+    return Look().at(artefact)
 
 
 def settle(artefact: Artefact) -> State:
-    """As :func:`state`; where the code has changed, the probe decides, and what comes out the same is confirmed."""
-    found = state(artefact)
-    if found.word != "changed":
-        return found
-    before, now = read_record(artefact.path)["probe"], artefact.probe()
+    """As :func:`state`; where code has changed, its own or that of what it starts from, the probe decides, and what
+    comes out the same is confirmed."""
+    return Look(probing=True).at(artefact)
+
+
+class Look:
+    """One look at the store: each artefact is examined once, and each fingerprint of code taken once.
+
+    Raises RuntimeError where a probe is asked for and the library was edited since this process began.
+    """
+
+    def __init__(self, probing: bool = False):
+        self.probing = probing
+        self.states: dict[str, State] = {}
+        self.codes: dict[tuple[str, ...], str] = {}
+
+    def at(self, artefact: Artefact) -> State:
+        """The state of an artefact, after those of all that it starts from."""
+        if artefact.name not in self.states:
+            self.states[artefact.name] = self._examined(artefact)
+        return self.states[artefact.name]
+
+    def _examined(self, artefact: Artefact) -> State:
+        found = read_record(artefact.path)
+        if found is None or "recipe" not in found:
+            return State("missing", "it was never recorded")
+        if artefact.path.is_file():
+            if provenance.sha256(artefact.path) != found["sha256"]:
+                return State("damaged", "its content is not what was recorded")
+        elif "header" not in found:  # of weights too large to be shipped the record holds it
+            return State("missing", "there is no file")
+        for ancestor in artefact.starts_from:
+            if not (of := self.at(ancestor)).usable:
+                return State("stale", f"it starts from {ancestor.name}, which is {of.word}")
+        if differences := _differences(found["recipe"], _plain(artefact.recipe())):
+            return State("stale", "; ".join(differences))
+        now = self._code(artefact)
+        if now in (found["code"], _confirmed(artefact).get(artefact.name)):
+            return State("current")
+        if not self.probing:
+            return State("changed", "the code that takes part has changed")
+        if why := _probed(artefact, found["probe"]):
+            return State("stale", f"its code has changed: {why}")
+        _confirm(artefact, now)
+        return State("current", "confirmed by its probe")
+
+    def _code(self, artefact: Artefact) -> str:
+        if artefact.roots not in self.codes:
+            self.codes[artefact.roots] = code.fingerprint(*artefact.roots)
+        return self.codes[artefact.roots]
+
+
+def _probed(artefact: Artefact, before: dict[str, float]) -> str:
+    """What speaks against the code as it is now, in words; nothing where the probe comes out as recorded."""
+    if _sources() != _BEGAN:
+        raise RuntimeError(
+            f"the library was edited since this process began, so that {artefact.name} cannot be probed: start anew"
+        )
+    try:
+        now = artefact.probe()
+    except FileNotFoundError as error:  # of weights too large to be shipped
+        return f"it cannot be probed here ({error})"
     for name in before.keys() | now.keys():
-        if not np.isclose(before.get(name, np.nan), now.get(name, np.nan), rtol=NEAR, atol=NEAR):
-            was, comes = before.get(name, float("nan")), now.get(name, float("nan"))
-            return State(
-                "stale", f"its code has changed: {name} was {was:g} and comes out as {comes:g}"
-            )
-    _confirm({artefact.name: code.fingerprint(*artefact.roots)})
-    return State("current", "confirmed by its probe")
+        was, comes = before.get(name, np.nan), now.get(name, np.nan)
+        if not np.isclose(
+            was, comes, rtol=NEAR, atol=NEAR, equal_nan=name in before.keys() & now.keys()
+        ):
+            return f"{name} was {was:g} and comes out as {comes:g}"
+    return ""
 
 
 def token(artefact: Artefact) -> str:
@@ -145,16 +188,41 @@ def token(artefact: Artefact) -> str:
     return provenance.sha256(text.encode())[:12]
 
 
-def _confirmed() -> dict[str, str]:
-    return json.loads(CONFIRMED.read_text()) if CONFIRMED.is_file() else {}
+def _confirmed_path(artefact: Artefact) -> Path:
+    """Where confirmations are kept: shipped for what is shipped, else in the build folder."""
+    shipped = artefact.path.is_relative_to(provenance.ROOT / "data")
+    return provenance.ROOT / ("data" if shipped else "_build") / "confirmed.json"
 
 
-def _confirm(new: dict[str, str | None]) -> None:
-    """Enter fingerprints by artefact; None takes one out."""
-    found = {name: of for name, of in (_confirmed() | new).items() if of is not None}
-    if found != _confirmed():
+def _confirmed(artefact: Artefact) -> dict[str, str]:
+    path = _confirmed_path(artefact)
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def _confirm(artefact: Artefact, fingerprint: str | None) -> None:
+    """Enter the fingerprint of code that an artefact was confirmed for; None takes it out."""
+    path = _confirmed_path(artefact)
+    if _confirmed(artefact).get(artefact.name) == fingerprint:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # others may be at it: `make paper` runs on all cores
+        found = _confirmed(artefact) | {artefact.name: fingerprint}
+        found = {name: of for name, of in found.items() if of is not None}
         text = json.dumps(found, indent=0, sort_keys=True) + "\n"
-        provenance.write_atomically(CONFIRMED, text.encode())
+        provenance.write_atomically(path, text.encode())
+    finally:
+        os.close(folder)
+
+
+def _sources() -> str:
+    """A digest of the library as it is on disk now, which may not be what this process runs."""
+    files = sorted(Path(__file__).parents[1].rglob("*.py"))
+    return provenance.sha256(b"".join(path.read_bytes() for path in files))
+
+
+_BEGAN = _sources()
 
 
 def _differences(before: Any, now: Any, where: str = "") -> list[str]:
