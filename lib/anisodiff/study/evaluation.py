@@ -14,6 +14,7 @@ from ..methods.restorer import Restorer
 from ..metrics import distortion, perceptual, structure
 from ..problems import PROBLEMS, Problem, problem, seeded
 from . import catalogue, runs, store, tables
+from .catalogue import Entry
 from .tables import COLUMNS
 
 
@@ -110,8 +111,10 @@ def artefact(model: str, kind: str, collection: str | None = None) -> store.Arte
     how = PROBLEMS[kind]
     roots = [
         entry.made_of,
+        *(catalogue.entry(name).made_of for name in entry.uses.values()),
         f"{how.__module__}.{how.__qualname__}",
-        f"{__name__}._scores",
+        f"{Entry.__module__}.{Entry.__qualname__}",  # which builds it
+        f"{Restorer.__module__}.{Restorer.__qualname__}",
         f"{__name__}.evaluate",
     ]
     return store.Artefact(
@@ -125,9 +128,14 @@ def artefact(model: str, kind: str, collection: str | None = None) -> store.Arte
     )
 
 
-@cache
 def probe(model: str, kind: str, further: bool) -> dict[str, float]:
     """What tells whether changed code still gives these scores: means over three small crops that everybody has."""
+    made = artefact(model, kind, "further" if further else None).starts_from
+    return _probe(model, kind, further, tuple(store.content(one.path) for one in made))
+
+
+@cache  # for further collections it is the same
+def _probe(model: str, kind: str, further: bool, weights: tuple[str, ...]) -> dict[str, float]:
     found = {}
     for level in catalogue.levels(model, kind, "further" if further else None):
         restorer = runs.open_weights(runs.Run(model, kind, level))

@@ -147,12 +147,17 @@ class Run:
     def recipe(self) -> dict:
         """What determines the weights beside the code, as plain values."""
         several = PROBLEMS[self.problem].levels if self.all_levels else [self.level]
+        levels = [float(level) for level in several]
+        if self.universal:
+            levels = {
+                name: list(map(float, how.levels)) for name, how in catalogue.problems().items()
+            }
         return {
             "made of": self.entry.made_of,
             "arguments": self.entry.arguments(self.level),
             "settings": self.settings,
             "problems": list(catalogue.problems()) if self.universal else [self.problem],
-            "levels": [] if self.universal else [float(level) for level in several],
+            "levels": levels,
             "seed": self.drawn_from,
             "collection": {self.collection: collections.fingerprint(self.collection)},
             "starts from": {
@@ -162,26 +167,24 @@ class Run:
 
     def artefact(self) -> store.Artefact:
         """Its weights in the store."""
-        own = (
-            "anisodiff.methods.diffusion.scheme.Diffusion"
-            if self.entry.kind == "diffusivity"
-            else ""
-        )
         asked = catalogue.problems() if self.universal else [self.problem]
         how = [f"{PROBLEMS[name].__module__}.{PROBLEMS[name].__qualname__}" for name in asked]
         roots = [
             self.entry.made_of,
-            own,
+            *(catalogue.entry(name).made_of for name in self.entry.uses.values()),
+            f"{Entry.__module__}.{Entry.__qualname__}",  # which builds it
             *how,
             f"{__name__}.{self.makes}",
             "anisodiff.data.collections.load",
         ]
         ancestors = (*self.tuned, *self.used.values())
         return store.Artefact(
-            name=f"weights/{self.name}",
+            name=f"weights/{self.name}"
+            if self.profile == "paper"
+            else f"weights-{self.profile}/{self.name}",
             path=self.weights,
             recipe=self.recipe,
-            roots=tuple(root for root in roots if root),
+            roots=tuple(roots),
             starts_from=tuple(run.artefact() for run in ancestors),
             make=lambda: fit(self),
             probe=lambda: probe(self),
@@ -203,7 +206,10 @@ def fitted(
     model: str, problem: str, level: float, profile: str = "quick", seed: int = 0
 ) -> Restorer:
     """A model for exactly this problem and level: the shipped weights, else some made now on a profile's budget."""
-    run = _shipped_or_own(Run(model, problem, level, profile, seed))
+    own = Run(model, problem, level, profile, seed)
+    shipped = own.in_profile("paper")
+    as_shipped = shipped.weights.is_file() and store.is_current(shipped.artefact())
+    run = shipped if as_shipped else own
     fit(run)
     return open_weights(run)
 
@@ -218,10 +224,12 @@ def fit(run: Run, device: str = "cpu") -> None:
         raise ValueError(f"{run.model} has nothing to fit")
     for ancestor in (*run.tuned, *run.used.values()):
         fit(ancestor)
-    if store.is_current(run.artefact()):
-        return
+    if run.weights.is_file() and store.is_current(run.artefact()):
+        return  # what is too large to be shipped may be current without being here
     stamp, start = provenance.stamp(device), time.monotonic()
-    module, facts = tune(run) if run.makes == "tune" else train(run, device)
+    file = f"{run.name.replace('/', '-')}-{store.token(run.artefact())}.pt"
+    checkpoint = provenance.ROOT / "_build/checkpoints" / file
+    module, facts = tune(run) if run.makes == "tune" else train(run, checkpoint, device)
     header = {
         "run": asdict(run),
         "settings": run.settings,
@@ -257,13 +265,11 @@ def tune(run: Run, collection: str = "", side: int = 256, **other) -> tuple[nn.M
     return run.entry.build(arguments), {"build": arguments, "tuned": tuned, "training_psnr": score}
 
 
-def train(run: Run, device: str = "cpu") -> tuple[nn.Module, dict]:
+def train(run: Run, checkpoint: Path, device: str = "cpu") -> tuple[nn.Module, dict]:
     """Minimise the run's objective over random degraded crops; the module and what there is to say of it."""
     arguments = run.arguments()
     draw, validation = _batches(run, collections.load(run.collection), run.settings)
     objective = _objective(run, arguments, run.settings)
-    file = f"{run.name.replace('/', '-')}-{store.token(run.artefact())}.pt"
-    checkpoint = provenance.ROOT / "_build/checkpoints" / file
     facts = loop.train(objective, draw, validation, checkpoint, run.name, device)
     module = objective.module.cpu()
     module.load_state_dict(
@@ -280,15 +286,20 @@ def probe(run: Run) -> dict[str, float]:
         _, facts = tune(run, "shipped/train", 64, crops=1, tries=3)
         return {"psnr": facts["training_psnr"]} | facts["tuned"]
     settings = run.settings | {"batch": 2, "crop": 32, "validation": 2}
-    draw, validation = _batches(run, collections.load("shipped/train"), settings)
+    images = collections.load("shipped/train")
+    draw, validation = _batches(run, images, settings)
     objective = _objective(run, run.arguments(), settings)
     losses = {f"loss {step}": objective.step(draw(step))["loss"] for step in range(3)}
-    return losses | {objective.measure: objective.score(validation)}
+    # An untrained network may hardly see what befell the crops: it is looked at as well, on enough for all problems.
+    many = _batch(run, images, settings, 32, np.random.default_rng(0))
+    drawn = {"clean": many.clean.mean(), "error": (many.degraded - many.clean).abs().mean()}
+    drawn = {name: float(value) for name, value in drawn.items()}
+    return losses | drawn | {objective.measure: objective.score(validation)}
 
 
 def _objective(run: Run, arguments: dict, settings: dict) -> Objective:
     torch.manual_seed(run.drawn_from)
-    module = build(run.entry, arguments).to(memory_format=torch.channels_last)  # a quarter faster
+    module = build(run, arguments).to(memory_format=torch.channels_last)  # a quarter faster
     return objective(module, settings)
 
 
@@ -332,16 +343,16 @@ def _drawn(run: Run, rng: np.random.Generator) -> Problem:
 # Loading --------------------------------------------------------------------------------------------------------------
 
 
-def build(entry: Entry, arguments: dict):
-    """An entry's method or module of arguments; paths to weights of what it uses become the trained modules."""
-    loaded = {name: _used(provenance.ROOT / arguments[name]) for name in entry.uses}
-    return entry.build(arguments | loaded)
+def build(run: Run, arguments: dict):
+    """A run's method or module of arguments; paths to weights of what it uses become the trained modules."""
+    loaded = {name: _used(run, provenance.ROOT / arguments[name]) for name in run.entry.uses}
+    return run.entry.build(arguments | loaded)
 
 
-def _used(path: Path) -> nn.Module:
+def _used(run: Run, path: Path) -> nn.Module:
     tensors, header = weights.read(path)
     name = header.get("run", header.get("experiment"))["model"]
-    module = catalogue.entry(name).build(header["build"])
+    module = replace(run, model=name).entry.build(header["build"])
     module.load_state_dict(tensors)
     return module.float().eval().requires_grad_(False)
 
@@ -404,11 +415,11 @@ def open_weights(run: Run, given: Problem | None = None, device: str | None = No
     """The model of a run with the weights it has on disk, or built of those of the model it starts from."""
     if run.makes:
         tensors, header = weights.read(run.weights)
-        made = build(run.entry, header["build"])
+        made = build(run, header["build"])
         made.load_state_dict(tensors)
         made = made.float()
     else:
-        made, header = build(run.entry, run.arguments()), _header(run.tuned[0]) if run.tuned else {}
+        made, header = build(run, run.arguments()), _header(run.tuned[0]) if run.tuned else {}
     at = problem(run.problem, run.level)
     if given is not None and given.level == at.level:
         at = given
@@ -417,9 +428,7 @@ def open_weights(run: Run, given: Problem | None = None, device: str | None = No
 
 def untrained(run: Run) -> Restorer:
     """The model of a run as it is before its training."""
-    return _restorer(
-        run, build(run.entry, run.arguments()), {}, problem(run.problem, run.level), "cpu"
-    )
+    return _restorer(run, build(run, run.arguments()), {}, problem(run.problem, run.level), "cpu")
 
 
 def _restorer(run: Run, made, header: dict, at: Problem, device: str) -> Restorer:
@@ -435,4 +444,7 @@ def _header(run: Run) -> dict:
 def _shipped_or_own(run: Run) -> Run:
     """The run on the full budget where its weights are there and current, else on its own."""
     shipped = run.in_profile("paper")
-    return shipped if store.state(shipped.artefact()).usable else run
+    if run == shipped:
+        return run
+    there = shipped.weights.is_file() and store.state(shipped.artefact()).usable
+    return shipped if there else run
