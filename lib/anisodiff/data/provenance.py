@@ -47,8 +47,9 @@ _opened: set[str] = set()
 
 def _remember(event: str, arguments: tuple) -> None:
     if event == "open" and isinstance(arguments[0], str | os.PathLike):
-        path = os.fspath(arguments[0])
-        if isinstance(path, str) and path.startswith(_DATA) and "w" not in str(arguments[1]):
+        path = os.fsdecode(arguments[0])
+        path = path if os.path.isabs(path) else os.path.abspath(path)
+        if path.startswith(_DATA) and "w" not in str(arguments[1]):
             _opened.add(path)
 
 

@@ -2,8 +2,6 @@
 
 import os
 
-import torch
-
 VARIABLE = "ANISODIFF_DEVICE"
 
 
@@ -12,6 +10,8 @@ def chosen(name: str | None = None) -> str:
 
     ``auto`` is the first accelerator that is there. Raises ValueError for another name and for a device that is not.
     """
+    import torch  # late: the pipeline, which reads what pages were made from, needs no second of it
+
     name = name or os.environ.get(VARIABLE) or "cpu"
     there = {
         "cpu": True,
