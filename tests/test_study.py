@@ -1,94 +1,113 @@
 """What the study ships: weights and scores are there, current, and as good as the study says."""
 
-import json
+from functools import cache
 
 import numpy as np
 import pytest
 
-from anisodiff.data import collections, provenance
+from anisodiff.data import collections
 from anisodiff.metrics import perceptual, statistics
-from anisodiff.problems import seeded
-from anisodiff.reports import claims, costs, ledger
-from anisodiff.study import catalogue, evaluation, runs, weights
+from anisodiff.problems import problem, seeded
+from anisodiff.reports import claims, costs, ledger, status
+from anisodiff.study import catalogue, evaluation, runs, store, weights
 
 PROBLEMS = catalogue.problems()
+COLLECTION = catalogue.protocol()["collection"]
+SCORES = catalogue.scored()
+IMAGES = {
+    COLLECTION: 100,
+    "bsd68": 68,
+    "set12": 12,
+    "bsds500/val-500": 500,
+    "ct": 22,
+    "mri": 22,
+    "cryoem": 20,
+}
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::anisodiff.methods.diffusion.scheme.UnstableStep"  # of what has no bound
+)
 
 
-COLLECTION = catalogue.study()["protocol"]["collection"]
-GRID, SCORES = experiments.grid("paper"), catalogue.scored()
-
-
+@cache
 def scores(model, kind="gaussian", metric="psnr"):
     table = evaluation.read_scores(COLLECTION, model, kind)
     return table[table.metric == metric]
 
 
-@pytest.mark.filterwarnings(
-    "ignore::anisodiff.methods.diffusion.scheme.UnstableStep"
-)  # of what has no bound
-@pytest.mark.parametrize("experiment", GRID, ids=lambda experiment: experiment.name)
-def test_weights_are_those_of_the_study(experiment):
-    header = weights.known(experiment.weights)
-    assert header["digest"] == experiment.digest, "study.yml has changed since: make paper"
-    assert header["commit"] and header["seconds"] > 0
-    if not experiment.weights.with_suffix(".json").is_file():
-        assert experiment.weights.stat().st_size <= weights.SHIPPED
-        assert runs.open_weights(experiment).header == header
+def by_level(model, kind="gaussian", metric="psnr"):
+    return scores(model, kind, metric).groupby("level").value.mean()
 
 
-@pytest.mark.parametrize(("model", "kind"), SCORES, ids="-".join)
-def test_scores_are_those_of_the_weights(model, kind):
-    assert evaluation.is_recorded(model, kind), (
-        "the weights or the protocol have changed since: make paper"
-    )
-    table = scores(model, kind)
-    assert sorted(set(table.level)) == sorted(catalogue.levels(model, kind))
-    assert (table.groupby("level").image.nunique() == 100).all()
-    facts = json.loads(
-        evaluation.scores_path(COLLECTION, model, kind).with_suffix(".json").read_text()
-    )
-    assert COLLECTION in facts["used"] and facts["commit"]
+def mean(model, kind="gaussian"):
+    return by_level(model, kind).mean()
 
 
-IMAGES = {"bsd68": 68, "set12": 12, "bsds500/val-500": 500, "ct": 22, "mri": 22, "cryoem": 20}
+def gain(first, second, kind="gaussian"):
+    """The difference of the means at each level that both have, dB."""
+    return (by_level(first, kind) - by_level(second, kind)).dropna()
 
 
-@pytest.mark.parametrize(("model", "kind", "collection"), catalogue.further())
-def test_further_scores_are_those_of_the_weights(model, kind, collection):
-    assert evaluation.is_recorded(model, kind, collection), (
-        "the weights or the protocol have changed since: make paper"
-    )
-    table = evaluation.read_scores(collection, model, kind)
-    assert set(table.level) == set(catalogue.levels(model, kind, collection))
-    assert (table.groupby("level").image.nunique() == IMAGES[collection]).all()
+def wrong(*statements):
+    """Of statements ``(what is said, low, high)``, which hold where no low is above its high, those that do not."""
+    beyond = [(said, np.max(np.asarray(low) - np.asarray(high))) for said, low, high in statements]
+    return [f"{said}: {by:.3f} beyond it" for said, by in beyond if not by <= 0]
 
 
-def test_the_protocol_card_is_that_of_the_weights():
-    path = evaluation.scores_path(COLLECTION, "protocol-card", "gaussian").with_suffix(".json")
-    made_with = {
-        name: digest
-        for name, digest in json.loads(path.read_text())["used"].items()
-        if name != COLLECTION
-    }
-    assert (
-        made_with
-        == {name: provenance.sha256(provenance.ROOT / name)[:12] for name in made_with}
-        != {}
-    )
+def test_everything_shipped_is_current():
+    found = status.examine(status.artefacts())
+    rest = [f"{s.word} {name}: {s.why}" for name, s in found.items() if s.word != "current"]
+    assert not rest, f"{len(rest)} of {len(found)}:\n" + "\n".join(rest)
 
 
-def test_the_costs_are_those_of_the_weights():
-    table, used = costs.read(), json.loads(costs.path().with_suffix(".json").read_text())["used"]
+def test_records_say_where_a_file_comes_from_and_no_shipped_one_is_large():
+    bad = []
+    for name, artefact in status.artefacts().items():
+        found = store.read_record(artefact.path) or {}
+        missing = {"commit", "date", "device", "probe", "recipe", "versions"} - found.keys()
+        bad += [f"{name} lacks {', '.join(missing)}"] if missing else []
+        bad += [f"{name} has no probe"] if not found.get("probe") else []
+        if name.startswith("weights/"):
+            header = weights.header(artefact.path) or {}
+            if not (header.get("commit") and header.get("seconds", 0) > 0):
+                bad.append(f"{name} has no header")
+            if "header" not in found and artefact.path.stat().st_size > weights.SHIPPED:
+                bad.append(f"{name} is too large to be shipped")
+    assert not bad, "\n".join(bad)
+
+
+def test_scores_are_of_all_images_and_levels():
+    bad = []
+    for model, kind, *further in [*SCORES, *catalogue.further()]:
+        collection = further[0] if further else COLLECTION
+        at = f"{model} {kind} {collection}"
+        try:
+            table = evaluation.read_scores(collection, model, kind)
+        except OSError as error:
+            bad.append(f"{at}: {str(error).split(';')[0]}")
+            continue
+        if set(table.level) != set(catalogue.levels(model, kind, *further)):
+            bad.append(f"{at}: levels {sorted(set(table.level))}")
+        if (table.groupby("level").image.nunique() != IMAGES[collection]).any():
+            bad.append(f"{at}: images {dict(table.groupby('level').image.nunique())}")
+        if not np.isfinite(table.value).all():
+            bad.append(f"{at}: values that are not finite")
+        record = store.read_record(evaluation.scores_path(collection, model, kind))
+        if collection not in record["used"]:
+            bad.append(f"{at}: its record names no collection")
+    assert not bad, "\n".join(bad)
+
+
+def test_the_costs_are_of_all_models_and_count_the_weights():
+    table = costs.read()
+    assert set(table.index) == set(costs.asked())
+    wrong = {}
     for model, level in table.index:
-        experiment = runs.Run(model, "gaussian", level)
-        if experiment.weights.is_file():
-            name = str(experiment.weights.relative_to(provenance.ROOT))
-            assert used[name] == provenance.sha256(experiment.weights)[:12], (
-                f"{name} has changed since: make paper"
-            )
-            assert table.parameters[model, level] == runs.open_weights(experiment).parameters
-    assert set(table.index) >= {(name, level) for name, kind, collection in catalogue.further()
-                                for level in catalogue.levels(name, kind, collection)}  # fmt: skip
+        run = runs.Run(model, "gaussian", level)
+        if run.makes and run.weights.is_file():
+            parameters = runs.open_weights(run).parameters
+            if table.parameters[model, level] != parameters:
+                wrong[run.name] = (table.parameters[model, level], parameters)
+    assert not wrong
 
 
 @pytest.fixture(scope="module")
@@ -96,79 +115,28 @@ def paper():
     return [entry for entry in ledger.entries() if entry.table.startswith("paper-table")]
 
 
-def test_every_number_of_the_papers_tables_has_its_verdict(paper):
+def test_nine_tenths_of_table_1_hold_and_every_number_of_the_paper_has_its_verdict(paper):
     assert len(paper) == 9 * 9 + 9 * 6 + 6 + 4  # two sizes of Table 3 were not published
     for entry in paper:
         assert entry.verdict != "not tested" or entry.row == "Roth-Black"
         assert entry.why or entry.verdict in ("reproduced", "exceeded"), entry
-
-
-def test_nine_tenths_of_table_1_hold(paper):
-    ours = [
-        entry
-        for entry in paper
-        if entry.table == "paper-table-1" and entry.row not in ("input", "CNCL")
-    ]
+    first = [entry for entry in paper if entry.table == "paper-table-1"]
+    ours = [entry for entry in first if entry.row not in ("input", "CNCL")]
     assert np.mean([entry.verdict != "not reproduced" for entry in ours]) >= 0.9
-    inputs = [entry for entry in paper if entry.table == "paper-table-1" and entry.row == "input"]
-    assert {entry.verdict for entry in inputs} == {"reproduced"}
-    for entry in inputs:
-        if entry.metric == "lpips":
-            assert abs(entry.ours[0][1][0] - entry.published) <= 0.03
+    for entry in first:
+        if entry.row == "input":
+            assert entry.verdict == "reproduced", entry
+            assert entry.metric != "lpips" or abs(entry.ours[0][1][0] - entry.published) <= 0.03
 
 
-@pytest.mark.parametrize(("level", "floor"), [(15, 29.3), (25, 26.7), (50, 23.7)])
-def test_tuned_classic_reaches_its_floor(level, floor):
-    table = scores("perona-malik")
-    assert table[table.level == level].value.mean() >= floor
-
-
-def by_level(model, kind, metric="psnr"):
-    return scores(model, kind, metric).groupby("level").value.mean()
-
-
-@pytest.mark.parametrize(
-    ("model", "kind"),
-    [one for one in SCORES if one[0] in ("learned-lambda", "learned-lambda-option-1")],
-)
-def test_learned_lambda_is_nowhere_worse_than_the_tuned_classic_nor_above_its_oracle(model, kind):
-    suffix = model.removeprefix("learned-lambda")
-    tuned, learned = by_level(f"perona-malik{suffix}", kind), by_level(model, kind)
-    assert (learned >= tuned - 0.02).all()
-    assert (learned <= by_level(f"perona-malik-oracle-lambda{suffix}", kind) + 0.005).all()
-
-
-@pytest.mark.parametrize("kind", ["gaussian", "poisson"])
-def test_learned_lambda_is_better_than_the_tuned_classic_under_noise(kind):
-    assert (by_level("learned-lambda", kind) - by_level("perona-malik", kind)).mean() > 0.01
-
-
-LEAST = {
-    "gaussian": 0.05,
-    "poisson": 0.1,
-    "salt-pepper": 0.1,
-    "inpainting": 0.01,
-    "blur": -0.01,
-}  # mean gain, dB
-
-
-@pytest.mark.parametrize("kind", LEAST)
-def test_lambda_and_time_are_nowhere_worse_than_the_classic_tuned_for_the_level(kind):
-    gain = by_level("learned-lambda-time", kind) - by_level("perona-malik", kind)
-    assert gain.min() >= -0.05
-    assert gain.mean() > LEAST[kind]
-
-
-@pytest.mark.parametrize("kind", ["gaussian", "poisson", "blur"])
-def test_p1_functions_beat_the_learned_lambda_at_the_lowest_level(kind):
-    lowest = PROBLEMS[kind].levels[0]
-    first, second = (
-        table[table.level == lowest]
-        for table in (scores("p1", kind), scores("learned-lambda", kind))
-    )
-    assert statistics.paired_interval(first, second)[1] > 0.1
-
-
+FLOORS = {  # PSNR at 15, 25 and 50
+    "perona-malik": (29.3, 26.7, 23.7),
+    "foe-s": (29.45, 26.92, 24.08),
+    "foe-m": (29.06, 26.59, 23.84),
+    "foe-rb": (28.1, 25.8, 23.2),
+    "unet-diffusivity": (29.4, 27.1, 24.1),
+}
+RELEASED = {"foe-s": "FoE-S", "foe-m": "FoE-M", "foe-rb": "FoE-RB", "unet-diffusivity": "U-Net"}
 ELSEWHERE = {  # the same libraries on the same crops, in another's hands
     "bm3d": (30.57, 28.00, 25.03),
     "nlm": (29.65, 27.16, 24.03),
@@ -176,67 +144,113 @@ ELSEWHERE = {  # the same libraries on the same crops, in another's hands
 }
 
 
-@pytest.mark.parametrize("model", ELSEWHERE)
-def test_denoisers_of_libraries_score_what_they_score_elsewhere(model):
-    assert by_level(model, "gaussian").to_numpy() == pytest.approx(
-        np.array(ELSEWHERE[model]), abs=0.1
-    )
+def test_denoisers_reach_their_published_scores_from_every_seed():
+    statements = []
+    for name in catalogue.names():
+        base, levels = name.split("-seed-")[0], [15, 25, 50]
+        if base in FLOORS:
+            statements.append((f"{name}, PSNR", FLOORS[base], by_level(name)[levels]))
+        if base in RELEASED:
+            found = [claims.published("release", RELEASED[base], at, "ssim") for at in levels]
+            statements.append((f"{name}, SSIM", found, by_level(name, metric="ssim")[levels]))
+        if base in ELSEWHERE:
+            gap = np.abs(by_level(name)[levels] - np.array(ELSEWHERE[base]))
+            statements.append((f"{name} as elsewhere", gap, 0.1))
+    assert not wrong(*statements)
 
 
-FLOORS = {
-    "foe-s": (29.45, 26.92, 24.08),
-    "foe-m": (29.06, 26.59, 23.84),
-    "foe-rb": (28.1, 25.8, 23.2),
-    "unet-diffusivity": (29.4, 27.1, 24.1),
+LEAST = {  # mean gain of lambda and time, dB
+    "gaussian": 0.05,
+    "poisson": 0.1,
+    "salt-pepper": 0.1,
+    "inpainting": 0.01,
+    "blur": -0.01,
 }
 
 
-@pytest.mark.parametrize(
-    "model", [name for name in catalogue.names() if name.split("-seed-")[0] in FLOORS]
-)
-def test_learned_diffusivities_reach_the_published_scores_from_every_seed(model):
-    base = model.split("-seed-")[0]
-    assert (by_level(model, "gaussian") >= np.array(FLOORS[base])).all()
-    row = {"foe-s": "FoE-S", "foe-m": "FoE-M", "foe-rb": "FoE-RB", "unet-diffusivity": "U-Net"}[
-        base
+def test_learned_lambdas_gain_on_the_tuned_classic_and_stay_below_its_oracles():
+    statements = []
+    for kind, least in LEAST.items():
+        for option in ("", "-option-1"):
+            learned = f"learned-lambda{option}"
+            if (learned, kind) not in SCORES:
+                continue
+            over = gain(learned, f"perona-malik{option}", kind)
+            above = gain(learned, f"perona-malik-oracle-lambda{option}", kind)
+            statements += [
+                (f"{learned} is nowhere worse than tuned, {kind}", -0.02, over),
+                (f"{learned} is not above its oracle, {kind}", above, 0.005),
+            ]
+        time = gain("learned-lambda-time", "perona-malik", kind)
+        statements += [
+            (f"lambda and time are nowhere worse, {kind}", -0.05, time),
+            (f"lambda and time gain in the mean, {kind}", least, time.mean()),
+        ]
+        if kind in ("gaussian", "poisson"):
+            gained = gain("learned-lambda", "perona-malik", kind).mean()
+            statements.append((f"a learned lambda gains under noise, {kind}", 0.01, gained))
+    assert not wrong(*statements)
+
+
+def test_no_oracle_loses_to_what_it_knows_better():
+    statements = []
+    for kind in PROBLEMS:
+        ladder = ("perona-malik", "perona-malik-oracle-lambda", "perona-malik-oracle")
+        tuned, one, both = (scores(m, kind).set_index(["level", "image"]).value for m in ladder)
+        # the searches go from coarse to fine, so that they miss an image's best by a little
+        statements += [
+            (f"lambda an image, {kind}", -0.001, (one - tuned).min()),
+            (f"lambda and steps an image, {kind}", -0.03, (both - one).min()),
+            (f"the same in the mean, {kind}", -1e-9, (both - one).groupby("level").mean()),
+        ]
+    for model, kinds in {
+        "learned-lambda-borders": PROBLEMS,
+        "p1-borders": ("gaussian", "poisson"),  # elsewhere their training is not even enough
+    }.items():
+        for kind in kinds:
+            half, found, true = (mean(f"{model}{of}", kind) for of in ("-half", "", "-true"))
+            statements += [
+                (f"{model}, {kind}: found borders beat halves", half - 0.02, found),
+                (f"{model}, {kind}: true borders beat found ones", found, true + 0.02),
+            ]
+    assert not wrong(*statements)
+
+
+def test_freedoms_gain_and_bounds_cost_as_the_study_says():
+    classic = by_level("perona-malik")
+    free, falling = by_level("foe-s"), by_level("foe-d")
+    told = by_level("foe-s-told")
+    blind, estimating = (by_level(f"foe-s-{name}") for name in ("blind", "estimating"))
+    at_25 = scores("foe-s").query("level == 25")
+    statements = [
+        ("falling splines stay below free ones", falling, free),
+        ("and above the classic", classic[falling.index] + 0.2, falling),
+        ("one field for all levels is near the specialists", free - 0.2, told[free.index]),
+        ("and above the classic", classic, told),
+        ("who estimates the level is far above who is blind", blind.mean() + 1, estimating.mean()),
+        ("and below who is told it", estimating.mean(), told.mean()),
+        ("and above the classic, estimating", 0.2, (estimating - classic).mean()),
     ]
-    released = [claims.published("release", row, level, "ssim") for level in (15, 25, 50)]
-    assert (by_level(model, "gaussian", "ssim") >= released).all()
-
-
-def test_falling_splines_stay_below_free_ones_and_above_the_classic():
-    free, falling = by_level("foe-s", "gaussian"), by_level("foe-d", "gaussian")
-    assert (falling < free).all()
-    assert (falling > by_level("perona-malik", "gaussian")[falling.index] + 0.2).all()
-
-
-@pytest.mark.parametrize("freedom", ["edges", "untied", "untied-edges"])
-def test_a_freedom_that_keeps_the_guarantees_gains(freedom):
-    plain = scores("foe-s").query("level == 25")
-    assert statistics.paired_interval(scores(f"foe-s-{freedom}"), plain)[1] > 0.05
+    for kind, least in {"poisson": 0.7, "salt-pepper": 0.5, "blur": -0.01}.items():
+        over = gain("foe-s-told", "perona-malik", kind).mean()
+        statements.append((f"fields of experts for {kind}", least, over))
+    for freedom in ("edges", "untied", "untied-edges"):
+        low = statistics.paired_interval(scores(f"foe-s-{freedom}"), at_25)[1]
+        statements.append((f"foe-s-{freedom} gains", 0.05, low))
+    for kind in ("gaussian", "poisson", "blur"):
+        pair = (scores("p1", kind), scores("learned-lambda", kind))
+        lowest = (table[table.level == PROBLEMS[kind].levels[0]] for table in pair)
+        low = statistics.paired_interval(*lowest)[1]
+        statements.append((f"P1 functions beat a learned lambda at the lowest {kind}", 0.1, low))
+    assert not wrong(*statements)
 
 
 def test_the_best_diffusion_of_thirty_thousand_parameters():
     table = evaluation.read_scores("bsd68", "network-long", "gaussian").query("metric == 'psnr'")
     assert table.value.mean() >= 28.5
-    assert not getattr(runs.load("network-long").module.diffusivity, "signed", False)
-    assert runs.load("network-long").parameters <= 30_000
-
-
-def test_one_field_of_experts_for_all_levels_is_near_the_specialists_and_above_the_classic():
-    told, special = by_level("foe-s-told", "gaussian"), by_level("foe-s", "gaussian")
-    assert (told[special.index] > special - 0.2).all()
-    assert (told > by_level("perona-malik", "gaussian")).all()
-    estimating, blind = (by_level(f"foe-s-{name}", "gaussian") for name in ("estimating", "blind"))
-    assert blind.mean() + 1 < estimating.mean() < told.mean()
-    assert (estimating - by_level("perona-malik", "gaussian")).mean() > 0.2
-
-
-@pytest.mark.parametrize(
-    ("kind", "least"), [("poisson", 0.7), ("salt-pepper", 0.5), ("blur", -0.01)]
-)
-def test_fields_of_experts_for_other_degradations(kind, least):
-    assert (by_level("foe-s-told", kind) - by_level("perona-malik", kind)).mean() > least
+    model = runs.load("network-long")
+    assert not model.module.diffusivity.signed
+    assert model.parameters <= 30_000
 
 
 def test_the_classifier_finds_borders_far_better_than_a_gradient_threshold():
@@ -246,80 +260,37 @@ def test_the_classifier_finds_borders_far_better_than_a_gradient_threshold():
     assert found["border-classifier"] > found.drop(["border-classifier"]).max()
 
 
-@pytest.mark.parametrize(
-    ("model", "kind"),
-    [
-        *(("learned-lambda-borders", kind) for kind in PROBLEMS),
-        *(
-            ("p1-borders", kind) for kind in ("gaussian", "poisson")
-        ),  # elsewhere their training is not even enough
-    ],
-)
-def test_who_knows_more_about_the_borders_does_no_worse(model, kind):
-    half, found, true = (
-        by_level(f"{model}{source}", kind).mean() for source in ("-half", "", "-true")
-    )
-    assert half - 0.02 < found < true + 0.02
-
-
-@pytest.mark.parametrize("kind", PROBLEMS)
-def test_no_oracle_loses_to_what_it_knows_better(kind):
-    keys = ["level", "image"]
-    ladder = ("perona-malik", "perona-malik-oracle-lambda", "perona-malik-oracle")
-    tuned, one, both = (scores(model, kind).set_index(keys).value for model in ladder)
-    # the searches go from coarse to fine, so that they miss an image's best by a little
-    assert (one - tuned).min() > -0.001
-    assert (both - one).min() > -0.03
-    assert (both - one).groupby("level").mean().min() > -1e-9
-
-
 @pytest.mark.skipif(
     not collections.available(COLLECTION), reason="needs the validation images of BSDS500"
 )
-@pytest.mark.parametrize(
-    "model",
-    [
-        "input",
-        "perona-malik",
-        "perona-malik-released",
-        "learned-lambda",
-        "learned-lambda-time",
-        "p1",
-        "p1-borders",
-        "foe-s",
-    ],
-)
-def test_scores_come_out_again(model):
-    again = evaluation.evaluate(
-        runs.load(model, "gaussian", 25), "gaussian", 25, COLLECTION, limit=3
-    )
-    table = scores(model)
-    before = table[table.level == 25].set_index("image").value
-    now = again[again.metric == "psnr"].set_index("image").value
-    assert np.abs(now - before[now.index]).max() < 0.02
+def test_scores_come_out_again():
+    """Within what may differ between machines; one of a kind."""
+    off = {}
+    for model in ("input", "perona-malik-released", "learned-lambda", "p1-borders", "foe-s", "tv"):
+        at = problem("gaussian", 25)
+        again = evaluation.evaluate(runs.load(model), at, COLLECTION, limit=2)
+        before = scores(model).query("level == 25").set_index("image").value
+        now = again[again.metric == "psnr"].set_index("image").value
+        off[model] = np.abs(now - before[now.index]).max()
+    assert max(off.values()) < 0.02, off
 
 
 @pytest.mark.skipif(
     not collections.available("bsds500/val-500"), reason="needs the validation images of BSDS500"
 )
-@pytest.mark.parametrize("level", [15, 25])
-def test_stopped_two_or_three_steps_earlier_the_learned_lambda_has_the_published_q(level, paper):
+def test_stopped_two_or_three_steps_earlier_the_learned_lambda_has_the_published_q(paper):
     """What the ledger gives as the reason."""
-    entry = next(
-        one
-        for one in paper
-        if (one.table, one.row, one.column) == ("paper-table-2", "KA", str(level))
-    )
-    restorer, how = runs.load("learned-lambda", "gaussian", level), degradation("gaussian", level)
+    wanted = ("paper-table-2", "KA", "25")
+    entry = next(one for one in paper if (one.table, one.row, one.column) == wanted)
+    restorer, how = runs.load("learned-lambda"), problem("gaussian", 25)
     steps, found = restorer.module.steps, {0: [], 2: [], 3: []}
-    for image in collections.load("bsds500/val-500")[:40]:
-        degraded = how(image.pixels, seeded(0, "bsds500/val-500", image.name, how))
+    for image in collections.load("bsds500/val-500")[:12]:
+        rng = seeded(0, "bsds500/val-500", image.name, how)
+        degraded = how.measure(image.pixels, rng).y.numpy()
         for fewer, values in found.items():
             restorer.module.steps = steps - fewer
-            values.append(
-                perceptual.shown(np.clip(restorer.restore(degraded), 0, 255), image.pixels)
-            )
-    two, three = (
-        entry.ours[0][1][0] * np.mean(found[fewer]) / np.mean(found[0]) for fewer in (2, 3)
-    )
+            restored = np.clip(restorer.restore(degraded), 0, 255)
+            values.append(perceptual.shown(restored, image.pixels))
+    ours = entry.ours[0][1][0]
+    two, three = (ours * np.mean(found[fewer]) / np.mean(found[0]) for fewer in (2, 3))
     assert three < entry.published * 1.03 and entry.published * 0.97 < two
