@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 
 from ..metrics.statistics import mean_interval
+from ..problems import PROBLEMS
 from ..study import catalogue, evaluation
+from . import records
 
 
 def candidates(collection: str, level: float) -> list[str]:
@@ -44,3 +46,22 @@ def front(cost, quality) -> np.ndarray:
     beaten = (cost <= cost[:, None]) & (quality >= quality[:, None])
     beaten &= (cost < cost[:, None]) | (quality > quality[:, None])
     return ~beaten.any(1)
+
+
+def growth(first: str, second: str, kind: str = "gaussian") -> tuple[float, float, float]:
+    """How much more PSNR first gains over second at a problem's highest level than at its lowest, in decibel.
+
+    ``(first - second at the highest) - (first - second at the lowest)``, paired image by image: mean, low and high.
+    """
+    levels = PROBLEMS[kind].levels
+    lowest, highest = (
+        records.by_image(first, kind=kind, level=level)
+        - records.by_image(second, kind=kind, level=level)
+        for level in (levels[0], levels[-1])
+    )
+    return mean_interval(highest - lowest)
+
+
+def seeds(model: str) -> list[str]:
+    """A model, and after it the same trained from other seeds, as the study has them."""
+    return [model, *(name for name in catalogue.names() if name.startswith(f"{model}-seed-"))]

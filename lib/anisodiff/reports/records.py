@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ..data import collections
+from ..methods.restorer import Restorer
 from ..metrics.statistics import mean_interval
 from ..problems import Problem, seeded
 from ..study import catalogue, evaluation
@@ -80,3 +81,9 @@ def degraded(
 ) -> np.ndarray:
     """What a problem makes of a clean image, (H, W), by the study's generator for that image."""
     return problem.measure(clean, seeded(seed, collection, name, problem)).y.numpy()
+
+
+def trained_with(restorer: Restorer) -> dict:
+    """The settings that a model's weights were trained with, by name; older weights keep them one level deeper."""
+    settings = restorer.header["settings"]
+    return settings.get("train", settings)
