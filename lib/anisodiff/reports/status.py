@@ -16,7 +16,15 @@ def artefacts() -> dict[str, Artefact]:
     found += [protocol.artefact(), human.artefact()]
     found += [made for kind in catalogue.problems() for made in detection.artefacts(kind)]
     found.append(costs.artefact())
-    return {artefact.name: artefact for artefact in found}
+    ordered = {}
+    for artefact in found:
+        ordered |= {one.name: one for one in (*_ancestors(artefact), artefact)}
+    return ordered
+
+
+def _ancestors(artefact: Artefact) -> list[Artefact]:
+    """All that it starts from, the first first."""
+    return [found for one in artefact.starts_from for found in (*_ancestors(one), one)]
 
 
 def examine(asked: dict[str, Artefact], probing: bool = False) -> dict[str, State]:

@@ -41,7 +41,7 @@ def parts(*roots: str, package: Path | None = None) -> dict[str, str]:
     A root is the dotted name of a definition at the top level of a module, or of a module or package, which then
     counts whole. ``package`` is the folder of another package than this one. Raises ValueError for unknown roots.
     """
-    folder = Path(package) if package else Path(__file__).parents[1]
+    folder = Path(package or Path(__file__).parents[1]).resolve()
     # By content: an edit within one tick of the clock counts as well.
     files = sorted((path.relative_to(folder.parent).parts, path) for path in folder.rglob("*.py"))
     found = _package(tuple((place, path.read_bytes()) for place, path in files))

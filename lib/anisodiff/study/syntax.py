@@ -80,7 +80,7 @@ class Scope:
         outside = set()
         for node in nodes:
             self._collect(node, outside)
-        self.bound -= outside | self.globals
+        self.bound -= outside
 
     def _collect(self, node: ast.AST, outside: set[str], own: bool = True) -> None:
         """Not ``own`` is within a comprehension, of whose names only those of ``:=`` belong here."""
@@ -161,6 +161,10 @@ class _Bare(ast.NodeTransformer):
     def visit_Expr(self, node):
         node = self.generic_visit(node)
         return _passing(node) if isinstance(node.value, ast.Constant) else node
+
+    def visit_JoinedStr(self, node):  # Python 3.12 has empty texts in format specifications
+        node.values = [each for each in node.values if getattr(each, "value", None) != ""]
+        return self.generic_visit(node)
 
     def visit_arg(self, node):
         node.annotation = None

@@ -35,44 +35,52 @@ def exp(x):
 
 
 @jit
-def _flux_exponential(low, high, scale, flux):
-    for j in range(low.size):
+def _flux(low, high, scale, exponential, flux):
+    """``g(d) d`` of ``d = high - low``, (W): ``g = exp(-scale d^2)`` or ``1 / (1 + scale d^2)``."""
+    for j in range(flux.size):
         d = high[j] - low[j]
-        flux[j] = d * exp(-scale * d * d)
-
-
-@jit
-def _flux_rational(low, high, scale, flux):
-    for j in range(low.size):
-        d = high[j] - low[j]
-        flux[j] = d / (np.float32(1) + scale * d * d)
+        flux[j] = d * exp(-scale * d * d) if exponential else d / (np.float32(1) + scale * d * d)
 
 
 @jit
 def _sweep(u, scale, tau, exponential, steps):
+    """``steps`` steps ``u + tau div(g(grad u) grad u)`` on an image (H, W), in place; see the top."""
     rows, columns = u.shape
-    across = np.zeros(columns + 1, np.float32)  # fluxes within the row; none through either end
-    above = np.zeros(
-        (steps, columns), np.float32
-    )  # fluxes into the row of each step from the row over it
+    across = np.zeros(columns + 1, np.float32)  # none through either end
+    above = np.zeros((steps, columns), np.float32)  # what the row before left each step
     below = np.zeros(columns, np.float32)
     for front in range(rows + steps - 1):
         for step in range(max(0, front - rows + 1), min(steps, front + 1)):
             i = front - step
             row, into = u[i], above[step]
-            if exponential:
-                _flux_exponential(row[:-1], row[1:], scale, across[1:-1])
-            else:
-                _flux_rational(row[:-1], row[1:], scale, across[1:-1])
+            _flux(row[:-1], row[1:], scale, exponential, across[1:-1])
             if i == rows - 1:
                 below[:] = 0
-            elif exponential:
-                _flux_exponential(row, u[i + 1], scale, below)
             else:
-                _flux_rational(row, u[i + 1], scale, below)
+                _flux(row, u[i + 1], scale, exponential, below)
             for j in range(columns):
                 row[j] += tau * (across[j + 1] - across[j] + below[j] - into[j])
                 into[j] = below[j]
+
+
+@jit
+def _step(u, g_x, g_y, tau):
+    """``u + tau div(g grad u)`` on an image (H, W), in place, g on the edges: (H, W - 1) and (H - 1, W)."""
+    rows, columns = u.shape
+    across = np.zeros(columns + 1, np.float32)  # none through either end
+    above, below = np.zeros(columns, np.float32), np.zeros(columns, np.float32)
+    for i in range(rows):
+        row = u[i]
+        for j in range(columns - 1):
+            across[j + 1] = g_x[i, j] * (row[j + 1] - row[j])
+        if i == rows - 1:
+            below[:] = 0
+        else:
+            for j in range(columns):
+                below[j] = g_y[i, j] * (u[i + 1, j] - row[j])
+        for j in range(columns):
+            row[j] += tau * (across[j + 1] - across[j] + below[j] - above[j])
+        above, below = below, above
 
 
 def diffuse(
@@ -80,9 +88,8 @@ def diffuse(
 ) -> torch.Tensor:
     """``steps`` explicit steps on each image of a (B, 1, H, W) float32 batch, one lambda an image, one tau or also."""
     result = u.detach().clone(memory_format=torch.contiguous_format)
-    for image, lambda_, size in zip(
-        result.numpy(), lambdas, np.broadcast_to(tau, len(result)), strict=True
-    ):
+    taus = np.broadcast_to(tau, len(result))
+    for image, lambda_, size in zip(result.numpy(), lambdas, taus, strict=True):
         _sweep(image[0], np.float32(1 / lambda_**2), np.float32(size), option == 1, steps)
     return result
 
@@ -92,56 +99,14 @@ def compiled(*tensors: torch.Tensor) -> bool:
     return all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in tensors)
 
 
-@jit
-def _step(u, g_x, g_y, tau, result):
-    """One explicit step on an image (H, W), g on the edges: (H, W - 1) and (H - 1, W)."""
-    rows, columns = u.shape
-    across = np.zeros(columns + 1, np.float32)  # fluxes within the row; none through either end
-    above, below = np.zeros(columns, np.float32), np.zeros(columns, np.float32)
-    for i in range(rows):
-        row, onto = u[i], result[i]
-        for j in range(columns - 1):
-            across[j + 1] = g_x[i, j] * (row[j + 1] - row[j])
-        if i == rows - 1:
-            below[:] = 0
-        else:
-            for j in range(columns):
-                below[j] = g_y[i, j] * (u[i + 1, j] - row[j])
-        for j in range(columns):
-            onto[j] = row[j] + tau * (across[j + 1] - across[j] + below[j] - above[j])
-        above, below = below, above
-
-
-@jit
-def _step_on_pixels(u, g, tau, result):
-    """The same with g on the pixels, of which an edge has the mean."""
-    rows, columns = u.shape
-    half = np.float32(0.5) * tau
-    across = np.zeros(columns + 1, np.float32)
-    above, below = np.zeros(columns, np.float32), np.zeros(columns, np.float32)
-    for i in range(rows):
-        row, at, onto = u[i], g[i], result[i]
-        for j in range(columns - 1):
-            across[j + 1] = (at[j] + at[j + 1]) * (row[j + 1] - row[j])
-        if i == rows - 1:
-            below[:] = 0
-        else:
-            for j in range(columns):
-                below[j] = (at[j] + g[i + 1, j]) * (u[i + 1, j] - row[j])
-        for j in range(columns):
-            onto[j] = row[j] + half * (across[j + 1] - across[j] + below[j] - above[j])
-        above, below = below, above
-
-
 def explicit_step(
     u: torch.Tensor, g: torch.Tensor | tuple[torch.Tensor, torch.Tensor], tau: float
 ) -> torch.Tensor:
     """``diffusion.explicit_step`` for a float32 batch on the CPU, without a gradient."""
-    u, tau = u.detach(), np.float32(tau)
-    result = torch.empty_like(u, memory_format=torch.contiguous_format)
-    for at, (image, onto) in enumerate(zip(u.numpy(), result.numpy(), strict=True)):
-        if isinstance(g, tuple):
-            _step(image[0], g[0][at, 0].numpy(), g[1][at, 0].numpy(), tau, onto[0])
-        else:
-            _step_on_pixels(image[0], g[at, 0].numpy(), tau, onto[0])
+    if not isinstance(g, tuple):  # on pixels: an edge has the mean of its two, here halved in tau
+        g, tau = (g[..., 1:] + g[..., :-1], g[..., 1:, :] + g[..., :-1, :]), tau / 2
+    result = u.detach().clone(memory_format=torch.contiguous_format)
+    arrays = (tensor.detach().numpy()[:, 0] for tensor in (result, *g))
+    for image, g_x, g_y in zip(*arrays, strict=True):
+        _step(image, g_x, g_y, np.float32(tau))
     return result

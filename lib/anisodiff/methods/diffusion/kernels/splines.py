@@ -8,7 +8,7 @@ compiled forms serve float32 on the CPU, plain PyTorch all else; both are equal 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import conv2d, fold, pad
 
 from .explicit import compiled, exp, jit, summing
 
@@ -49,11 +49,10 @@ def sum_experts(z: Tensor, kernels: Tensor, nodal: Tensor, onto: Tensor) -> None
     """
     const, kinks = hinges(nodal.detach())
     experts, _, taps = kernels.shape
-    weights = pad(kernels.detach(), (0, -taps % 3, 0, 0, 0, -experts % 3)).contiguous().numpy()
-    coefficients = pad(kinks, (0, -kinks.shape[1] % 5, 0, -experts % 3)).numpy()
-    z = pad(z, (0, -taps % 3))
+    z, coefficients = pad(z, (0, -taps % 3)), pad(_in_fives(kinks), (0, 0, 0, -experts % 3))
+    weights = pad(kernels.detach(), (0, -taps % 3, 0, 0, 0, -experts % 3)).contiguous()
     for image, total in zip(z.numpy(), onto.numpy(), strict=True):
-        _sum_experts(image[0], weights, coefficients, kinks.shape[1], total[0])
+        _sum_experts(image[0], weights.numpy(), coefficients.numpy(), kinks.shape[1], total[0])
     onto.add_(const)
 
 
@@ -71,23 +70,20 @@ class _SplineSum(torch.autograd.Function):
         ctx.save_for_backward(responses, nodal)
         const, kinks = hinges(nodal)
         result = responses.new_empty(len(responses), 1, *responses.shape[2:])
-        for image, total in zip(responses.detach().numpy(), result.numpy(), strict=True):
-            _sum_hinges(
-                image.reshape(len(image), -1), _in_fives(kinks), kinks.shape[1], total.reshape(-1)
-            )
+        pixels = responses.detach().flatten(2).numpy(), result.flatten(1).numpy()
+        for image, total in zip(*pixels, strict=True):
+            _sum_hinges(image, _in_fives(kinks).numpy(), kinks.shape[1], total)
         return result.add_(const)
 
     @staticmethod
     def backward(ctx, given):
         responses, nodal = ctx.saved_tensors
         onto, kinks = torch.empty_like(responses), hinges(nodal)[1]
-        coefficients = _in_fives(kinks)
+        coefficients = _in_fives(kinks).numpy()
         sums = np.zeros(coefficients.shape)
-        for image, grad, result in zip(
-            responses.numpy(), given.contiguous().numpy(), onto.numpy(), strict=True
-        ):
-            pixels = image.reshape(len(image), -1), grad.reshape(-1), result.reshape(len(image), -1)
-            _hinges_back(*pixels, coefficients, kinks.shape[1], sums)
+        pixels = (tensor.flatten(2).numpy() for tensor in (responses, given.contiguous(), onto))
+        for image, grad, result in zip(*pixels, strict=True):
+            _hinges_back(image, grad[0], result, coefficients, kinks.shape[1], sums)
         # A hat function of the nodes is a second difference of max(x, k), k = 0 ... N: at N a constant, as beyond 0.
         total, ends = given.double().sum().item(), kinks.shape[1] + np.arange(2.0)
         columns = [sums[:, : kinks.shape[1]], np.tile(total * ends, (len(sums), 1))]
@@ -96,6 +92,8 @@ class _SplineSum(torch.autograd.Function):
 
 
 class _Respond(torch.autograd.Function):
+    """A convolution, with its gradients as products of matrices: PyTorch's own takes several times as long for z."""
+
     @staticmethod
     def forward(ctx, z, kernels):
         ctx.save_for_backward(z, kernels)
@@ -104,65 +102,74 @@ class _Respond(torch.autograd.Function):
     @staticmethod
     def backward(ctx, given):
         z, kernels = ctx.saved_tensors
-        onto, sums = (
-            torch.empty_like(z, memory_format=torch.contiguous_format),
-            np.zeros(kernels.shape),
-        )
-        for image, grad, result in zip(
-            z.numpy(), given.contiguous().numpy(), onto.numpy(), strict=True
-        ):
-            _respond_back(grad, kernels.numpy(), result[0])
-            _kernels_back(grad, image[0], sums)
-        return onto, torch.from_numpy(sums.astype(np.float32))
+        _, rows, columns = kernels.shape
+        weights, sums, onto = kernels.detach().flatten(1), 0, []
+        for image, grad in zip(z[:, 0], given.flatten(2), strict=True):  # what each needs is large
+            windows = image.unfold(0, rows, 1).unfold(1, columns, 1).reshape(-1, rows * columns)
+            sums = sums + grad @ windows
+            onto.append(fold(weights.mT @ grad, image.shape, (rows, columns)))
+        return torch.stack(onto), sums.view_as(kernels)
 
 
-def _in_fives(kinks: Tensor) -> np.ndarray:
-    """The coefficients with as many zeros behind them as make their number a multiple of five."""
-    return pad(kinks, (0, -kinks.shape[1] % 5)).numpy()
+def _in_fives(kinks: Tensor) -> Tensor:
+    """Zeros behind the coefficients (E, N) that make their number a multiple of five."""
+    return pad(kinks, (0, -kinks.shape[1] % 5))
+
+
+@jit
+def _scaled_sigmoid(r, scale, x):
+    """``x = scale sigmoid(r)``, both (n)."""
+    for at in range(r.size):
+        x[at] = scale / (np.float32(1) + exp(-max(r[at], np.float32(-87))))
+
+
+@jit
+def _add_hinges(response, c, intervals, x, total):
+    """``total += sum_k c_k max(N sigmoid(r), k)``, r and total (n), c (N); x is room for n numbers."""
+    _scaled_sigmoid(response, np.float32(intervals), x)
+    for k in range(0, c.size, 5):
+        for at in range(response.size):
+            so_far, y = total[at], x[at]
+            for more in range(5):  # a fixed number, so that LLVM vectorises the loop around it
+                so_far += c[k + more] * max(y, np.float32(k + more))
+            total[at] = so_far
 
 
 @jit
 def _sum_hinges(responses, kinks, intervals, total):
-    """``sum_i sum_k c_ik max(N sigmoid(r_i), k)`` of responses (E, pixels), written to ``total``, (pixels)."""
+    """``sum_i sum_k c_ik max(N sigmoid(r_i), k)``, (n), of responses (E, n) and c (E, N)."""
     x = np.empty(BLOCK, np.float32)
     for start in range(0, total.size, BLOCK):
-        size = min(BLOCK, total.size - start)
-        block = total[start : start + size]
+        block = total[start : start + BLOCK]
         block[:] = 0
-        for expert in range(len(responses)):
-            _add_hinges(responses[expert, start : start + size], kinks[expert], intervals, x, block)
+        for e in range(len(responses)):
+            _add_hinges(responses[e, start : start + BLOCK], kinks[e], intervals, x, block)
 
 
 @jit
 def _sum_experts(z, kernels, kinks, intervals, total):
-    """The same of the responses of an image, (h + K - 1, w + taps - 1), to kernels (E, K, taps), row by row.
+    """``_sum_hinges`` of ``K_i * z``, (H, W), of z (H + K - 1, W + L - 1) and kernels (E, K, L), row by row.
 
-    E and the taps are multiples of three, so that nine products share three pixels; the rest of them are zeros.
+    E and L are multiples of three: nine products share three loads of pixels, which else would cost more than they.
+    They are written out, as with loops over them LLVM makes code of half the speed.
     """
     experts, size, taps = kernels.shape
     rows, columns = total.shape
     responses, x = np.empty((3, columns), np.float32), np.empty(columns, np.float32)
-    r_0, r_1, r_2 = responses[0], responses[1], responses[2]
+    r_0, r_1, r_2 = responses
     for i in range(rows):
         total[i] = 0
         for e in range(0, experts, 3):
             responses[:] = 0
             for a in range(size):
+                u, v, w = kernels[e, a], kernels[e + 1, a], kernels[e + 2, a]
                 for b in range(0, taps, 3):
-                    z_0, z_1, z_2 = z[i + a, b:], z[i + a, b + 1 :], z[i + a, b + 2 :]
-                    u_0, u_1, u_2 = kernels[e, a, b], kernels[e, a, b + 1], kernels[e, a, b + 2]
-                    v_0, v_1, v_2 = (
-                        kernels[e + 1, a, b],
-                        kernels[e + 1, a, b + 1],
-                        kernels[e + 1, a, b + 2],
-                    )
-                    w_0, w_1, w_2 = (
-                        kernels[e + 2, a, b],
-                        kernels[e + 2, a, b + 1],
-                        kernels[e + 2, a, b + 2],
-                    )
+                    row = z[i + a, b:]
+                    u_0, u_1, u_2 = u[b], u[b + 1], u[b + 2]
+                    v_0, v_1, v_2 = v[b], v[b + 1], v[b + 2]
+                    w_0, w_1, w_2 = w[b], w[b + 1], w[b + 2]
                     for j in range(columns):
-                        p, q, s = z_0[j], z_1[j], z_2[j]
+                        p, q, s = row[j], row[j + 1], row[j + 2]
                         r_0[j] = r_0[j] + u_0 * p + u_1 * q + u_2 * s
                         r_1[j] = r_1[j] + v_0 * p + v_1 * q + v_2 * s
                         r_2[j] = r_2[j] + w_0 * p + w_1 * q + w_2 * s
@@ -170,109 +177,38 @@ def _sum_experts(z, kernels, kinks, intervals, total):
                 _add_hinges(responses[one], kinks[e + one], intervals, x, total[i])
 
 
-@jit
-def _add_hinges(response, c, intervals, x, total):
-    """One expert's sum, added to ``total``, (pixels); x is room for as many."""
-    _scaled_sigmoid(response, np.float32(intervals), x)
-    for k in range(0, c.size, 5):
-        k_0, k_1, k_2, k_3, k_4 = _five(np.float32(k))
-        c_0, c_1, c_2, c_3, c_4 = c[k], c[k + 1], c[k + 2], c[k + 3], c[k + 4]
-        for at in range(response.size):
-            y = x[at]
-            so_far = total[at] + c_0 * max(y, k_0) + c_1 * max(y, k_1)
-            total[at] = so_far + c_2 * max(y, k_2) + c_3 * max(y, k_3) + c_4 * max(y, k_4)
-
-
 @summing
 def _hinges_back(responses, given, onto, kinks, intervals, sums):
-    """From the gradient for the sum, (pixels), those for the responses, (E, pixels), and, added, for the kinks."""
-    x, zero, count = np.empty(BLOCK, np.float32), np.float32(0), np.float32(intervals)
+    """From the gradient for ``_sum_hinges``, (n), that for r, (E, n), and, added to ``sums``, that for c, (E, N)."""
+    x, count, zero = np.empty(BLOCK, np.float32), np.float32(intervals), np.float32(0)
     for start in range(0, given.size, BLOCK):
-        size = min(BLOCK, given.size - start)
-        grad = given[start : start + size]
-        for expert in range(len(responses)):
-            c, result = kinks[expert], onto[expert, start : start + size]
-            _scaled_sigmoid(responses[expert, start : start + size], count, x)
+        grad = given[start : start + BLOCK]
+        for e in range(len(responses)):
+            result = onto[e, start : start + BLOCK]
+            _scaled_sigmoid(responses[e, start : start + BLOCK], count, x)
             result[:] = 0
-            for k in range(0, c.size, 5):
-                k_0, k_1, k_2, k_3, k_4 = _five(np.float32(k))
-                c_0, c_1, c_2, c_3, c_4 = c[k], c[k + 1], c[k + 2], c[k + 3], c[k + 4]
-                s_0 = s_1 = s_2 = s_3 = s_4 = zero
-                for at in range(size):
-                    y, d = x[at], grad[at]
-                    s_0 += d * max(y, k_0)
-                    s_1 += d * max(y, k_1)
-                    s_2 += d * max(y, k_2)
-                    s_3 += d * max(y, k_3)
-                    s_4 += d * max(y, k_4)
-                    first = (c_0 if y >= k_0 else zero) + (c_1 if y >= k_1 else zero)
-                    more = (c_2 if y >= k_2 else zero) + (c_3 if y >= k_3 else zero)
-                    result[at] += first + more + (c_4 if y >= k_4 else zero)
-                sums[expert, k] += s_0
-                sums[expert, k + 1] += s_1
-                sums[expert, k + 2] += s_2
-                sums[expert, k + 3] += s_3
-                sums[expert, k + 4] += s_4
-            for at in range(size):
+            for k in range(0, kinks.shape[1], 5):
+                s = zero, zero, zero, zero, zero
+                for at in range(grad.size):
+                    slope, y, d = result[at], x[at], grad[at]
+                    for more in range(5):
+                        c = kinks[e, k + more]
+                        slope += c if y >= np.float32(k + more) else zero
+                    result[at] = slope
+                    s = _add_five(s, d, y, k)
+                for more in range(5):
+                    sums[e, k + more] += s[more]
+            for at in range(grad.size):
                 result[at] *= grad[at] * x[at] * (np.float32(1) - x[at] / count)
 
 
-@jit
-def _scaled_sigmoid(r, scale, x):
-    for at in range(r.size):
-        x[at] = scale / (np.float32(1) + exp(-max(r[at], np.float32(-87))))
-
-
-@jit
-def _five(k):
-    one = np.float32(1)
-    return k, k + one, k + one + one, k + one + one + one, k + one + one + one + one
-
-
-@jit
-def _respond_back(given, kernels, onto):
-    """The adjoint of the responses: from (E, h, w) to the image, (h + K - 1, w + L - 1)."""
-    experts, rows, columns = given.shape
-    size, width = kernels.shape[1:]
-    taps = width + -width % 3  # three at once
-    wide = np.zeros((experts, rows, columns + width - 1 + taps), np.float32)
-    wide[:, :, taps - 1 : taps - 1 + columns] = given
-    weights = np.zeros((experts, size, taps), np.float32)
-    weights[:, :, :width] = kernels
-    onto[:] = 0
-    for i in range(rows + size - 1):
-        row = onto[i]
-        for expert in range(experts):
-            for a in range(max(0, i - rows + 1), min(size, i + 1)):
-                source, w = wide[expert, i - a], weights[expert, a]
-                for b in range(0, taps, 3):
-                    w_0, w_1, w_2, last = w[b], w[b + 1], w[b + 2], taps - 1 - b
-                    s_0, s_1, s_2 = source[last:], source[last - 1 :], source[last - 2 :]
-                    for j in range(row.size):
-                        row[j] = row[j] + w_0 * s_0[j] + w_1 * s_1[j] + w_2 * s_2[j]
-
-
 @summing
-def _kernels_back(given, z, sums):
-    """Added to the gradient for the kernels, (E, K, L): that of one image (h + K - 1, w + L - 1)."""
-    experts, rows, columns = given.shape
-    size, width = sums.shape[1:]
-    for expert in range(experts):
-        for a in range(size):
-            for b in range(0, width, 3):
-                next_, after = min(b + 1, width - 1), min(b + 2, width - 1)
-                t_0 = t_1 = t_2 = 0.0
-                for i in range(rows):
-                    grad, row = given[expert, i], z[i + a]
-                    s_0, s_1, s_2 = row[b:], row[next_:], row[after:]
-                    r_0 = r_1 = r_2 = np.float32(0)
-                    for j in range(columns):
-                        r_0 += grad[j] * s_0[j]
-                        r_1 += grad[j] * s_1[j]
-                        r_2 += grad[j] * s_2[j]
-                    t_0, t_1, t_2 = t_0 + r_0, t_1 + r_1, t_2 + r_2
-                sums[expert, a, b] += t_0
-                if b + 1 < width:
-                    sums[expert, a, b + 1] += t_1
-                if b + 2 < width:
-                    sums[expert, a, b + 2] += t_2
+def _add_five(s, d, y, k):
+    """``s_l + d max(y, k + l)`` for l = 0, ..., 4: a tuple stays in registers, an array would not."""
+    return (
+        s[0] + d * max(y, np.float32(k)),
+        s[1] + d * max(y, np.float32(k + 1)),
+        s[2] + d * max(y, np.float32(k + 2)),
+        s[3] + d * max(y, np.float32(k + 3)),
+        s[4] + d * max(y, np.float32(k + 4)),
+    )
