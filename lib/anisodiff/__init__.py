@@ -6,7 +6,7 @@ __version__ = version("anisodiff")
 
 
 def load(name, degradation="gaussian", level=25, **options):
-    """A trained model by name, ready to restore; see :func:`anisodiff.study.runs.load`."""
-    from .study import runs  # late: `import anisodiff` alone costs no second of torch
+    """A trained model by name, ready to restore; see :func:`anisodiff.study.models.load`."""
+    from .study import models  # late: `import anisodiff` alone costs no second of torch
 
-    return runs.load(name, degradation, level, **options)
+    return models.load(name, degradation, level, **options)

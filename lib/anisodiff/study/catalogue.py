@@ -69,6 +69,13 @@ class Entry:
         """Whether it gives images; a detector gives probabilities."""
         return self.kind != "detector"
 
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The definitions whose code takes part whenever it works, by dotted name."""
+        schemes = (f"{Diffusion.__module__}.Diffusion", f"{Untied.__module__}.Untied")
+        used = (entry(name).made_of for name in self.uses.values())
+        return (self.made_of, *used, *(schemes if self.kind == "diffusivity" else ()))
+
     def lift(self, made: nn.Module | Method) -> Method:
         """What was built as a method."""
         return made if isinstance(made, Method) else Denoising(made, self.name)
