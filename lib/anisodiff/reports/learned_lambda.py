@@ -37,6 +37,6 @@ def strategies(facts: dict[str, str], models: dict[str, str], kinds) -> pd.DataF
         for metric, fact in facts.items():
             for model, who in models.items():
                 values = records.by_image(model, metric, kind)
-                text = f"{values.mean():.2f}".replace("-", "−") if len(values) else "no steps"
+                text = f"{values.mean():z.2f}".replace("-", "−") if len(values) else "no steps"
                 rows[kind][f"{fact}, {who}"] = text
     return pd.DataFrame(rows).T
