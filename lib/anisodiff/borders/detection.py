@@ -19,7 +19,7 @@ from tqdm import tqdm
 from ..data import collections, provenance
 from ..methods.diffusion.borders import labels, steepness
 from ..problems import PROBLEMS, problem, seeded
-from ..study import catalogue, evaluation, models, runs, store, tables
+from ..study import catalogue, evaluation, restorers, runs, store, tables
 from ..training import tuning
 
 CLASSIFIERS = ("border-classifier", "border-classifier-universal")
@@ -302,7 +302,7 @@ def probe(kind: str) -> dict[str, float]:
     truth = labelled(clean, THRESHOLD)
     scores = {name: operator(degraded, 1) for name, (operator, _) in OPERATORS.items()}
     scores |= {
-        run.model: models.open_weights(run).restore(degraded) for run in classifiers(kind, level)
+        run.model: restorers.open_weights(run).restore(degraded) for run in classifiers(kind, level)
     }
     for name, score in scores.items():
         many = counts(score, truth)
@@ -319,7 +319,7 @@ def record(kind: str) -> None:
     provenance.used.clear()
     stamp, start, parts, tuned = provenance.stamp(), time.monotonic(), [], {}
     for level in tqdm(PROBLEMS[kind].levels, desc=f"borders {kind}", unit="level"):
-        learned = [models.fitted(name, kind, level, "paper") for name in CLASSIFIERS]
+        learned = [restorers.fitted(name, kind, level, "paper") for name in CLASSIFIERS]
         detectors = tune(kind, level, training_images, THRESHOLD, learned)
         at = kind, level, protocol["collection"], THRESHOLD, protocol["crop"], protocol["seed"]
         parts.append(evaluate(detectors, *at))

@@ -17,7 +17,7 @@ from ..methods.solvers.wiener import Wiener
 from ..metrics.distortion import psnr
 from ..metrics.statistics import paired_interval
 from ..problems import Problem, problem, seeded
-from ..study import catalogue, evaluation, protocol, runs
+from ..study import catalogue, evaluation, protocol, restorers, runs
 from ..training.tuning import degraded_crops, tune_scheme
 from . import records
 
@@ -127,7 +127,7 @@ def strongest(at: Problem) -> Restorer | None:
         and evaluation.scores_path(catalogue.protocol()["collection"], name, kind).is_file()
     }
     for name in sorted(means, key=means.get, reverse=True):
-        model = runs.load(name, at.name, at.level)
+        model = restorers.load(name, at.name, at.level)
         if "truth" not in model.method.needs:
             return model
     return None
@@ -142,7 +142,7 @@ def tuned_classic(at: Problem, side: int = 128) -> Restorer | None:
     if at.name not in catalogue.problems():
         return None
     if at == problem(at.name, at.level):
-        return runs.load("perona-malik", at.name, at.level)
+        return restorers.load("perona-malik", at.name, at.level)
     run = runs.Run("perona-malik", at.name, at.level)
     option = run.entry.arguments(at.level)["option"]
     crops = degraded_crops("shipped/train", at, run.settings["crops"], side, run.seed)

@@ -5,7 +5,7 @@ import pandas as pd
 
 from ..methods.diffusion.search import correct_scheme, psnr_table
 from ..problems import problem
-from ..study import catalogue, runs
+from ..study import catalogue, restorers, runs
 from ..training.tuning import degraded_crops
 from . import claims, records
 
@@ -29,7 +29,7 @@ def tuning_surface(run: runs.Run, tries: int = 24, most_steps: int = 24) -> pd.D
 
 def setting(model: str, kind: str, level: float) -> str:
     """The tuned lambda, in gray levels, and number of steps as a cell of a table; ``nothing`` without a step."""
-    tuned = runs.open_weights(runs.Run(model, kind, level)).header["tuned"]
+    tuned = restorers.open_weights(runs.Run(model, kind, level)).header["tuned"]
     return f"{tuned['lambda_']:.0f}, {tuned['steps']}" if tuned["steps"] else "nothing"
 
 

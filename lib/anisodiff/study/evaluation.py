@@ -13,7 +13,7 @@ from ..methods.diffusion.scheme import Diffusion
 from ..methods.restorer import Restorer
 from ..metrics import distortion, perceptual, structure
 from ..problems import PROBLEMS, Problem, problem, seeded
-from . import catalogue, fitting, models, runs, store, tables
+from . import catalogue, fitting, restorers, runs, store, tables
 from .tables import COLUMNS
 
 
@@ -129,7 +129,7 @@ def probe(model: str, kind: str, further: bool) -> dict[str, float]:
     """What tells whether changed code still gives these scores: means over three small crops that everybody has."""
     found = {}
     for level in catalogue.levels(model, kind, "further" if further else None):
-        restorer = models.open_weights(runs.Run(model, kind, level))
+        restorer = restorers.open_weights(runs.Run(model, kind, level))
         at = problem(kind, level)
         table = evaluate(restorer, at, "shipped/test", 64, limit=3, further=further)
         means = table.groupby("metric").value.mean()
@@ -149,7 +149,7 @@ def record(model: str, kind: str, collection: str | None = None, device: str = "
         run = runs.Run(model, kind, level)
         for one in [run] if run.makes else run.tuned:
             fitting.fit(one)  # made now, where it is missing
-        restorer = models.open_weights(run)
+        restorer = restorers.open_weights(run)
         given = (protocol["collection"], protocol["crop"], protocol["seed"])
         parts.append(
             evaluate(restorer, problem(kind, level), *given, further=collection is not None)

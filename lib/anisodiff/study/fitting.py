@@ -10,7 +10,7 @@ from ..data import collections, provenance
 from ..problems import PROBLEMS, problem
 from ..training import loop, tuning
 from ..training.batches import Batches, Problems
-from . import catalogue, models, store, weights
+from . import catalogue, restorers, store, weights
 from .runs import Run
 
 
@@ -100,7 +100,7 @@ def _begin(run: Run) -> tuple[loop.Objective, dict]:
     """The objective of the untrained model, and what that is built of."""
     arguments = run.arguments()
     return loop.begin(
-        lambda: models.build(run.entry, arguments), run.settings, run.drawn_from
+        lambda: restorers.build(run.entry, arguments), run.settings, run.drawn_from
     ), arguments
 
 

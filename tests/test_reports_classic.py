@@ -9,7 +9,7 @@ from anisodiff.methods.restorer import Restorer
 from anisodiff.metrics import distortion, evolution, statistics
 from anisodiff.problems import problem
 from anisodiff.reports import degradations, learned_lambda, perona_malik, records
-from anisodiff.study import runs
+from anisodiff.study import restorers, runs
 
 # Statistics
 
@@ -59,7 +59,7 @@ def test_tuning_surface_starts_at_the_input():
 
 def test_settings_as_text():
     assert perona_malik.setting("perona-malik", "blur", 4) == "nothing"
-    tuned = runs.load("perona-malik", "gaussian", 25).header["tuned"]
+    tuned = restorers.load("perona-malik", "gaussian", 25).header["tuned"]
     cell = perona_malik.setting("perona-malik", "gaussian", 25)
     assert cell == f"{tuned['lambda_']:.0f}, {tuned['steps']}"
 
@@ -77,8 +77,8 @@ def test_beside_published():
 def test_compare_gives_oracles_the_truth():
     clean = records.photograph("camera", side=64)
     degraded = records.degraded(clean, "camera", problem("gaussian", 25))
-    oracle = runs.open_weights(runs.Run("perona-malik-oracle-lambda", "gaussian", 25))
-    models = {"tuned": runs.load("perona-malik", "gaussian", 25), "oracle": oracle}
+    oracle = restorers.open_weights(runs.Run("perona-malik-oracle-lambda", "gaussian", 25))
+    models = {"tuned": restorers.load("perona-malik", "gaussian", 25), "oracle": oracle}
     scores, lambdas = learned_lambda.compare(models, clean, degraded)
     assert scores["input"] == distortion.psnr(np.clip(degraded, 0, 255), clean)
     assert scores["oracle"] >= scores["tuned"] > scores["input"]
