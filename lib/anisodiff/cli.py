@@ -173,7 +173,7 @@ def _models(asked) -> int:
 def _facts(name: str) -> tuple[str, str, dict[str, list[float]]]:
     """Number of parameters and recorded PSNR of a model (a dash where there is none), and its weights' levels."""
     from .problems import PROBLEMS
-    from .study import evaluation, runs
+    from .study import evaluation, restorers, runs
 
     made = {
         kind: levels for kind in PROBLEMS if (levels := restorers.levels_with_weights(name, kind))
@@ -196,6 +196,7 @@ def _problem(asked):
 
 def _load(asked):
     from .methods.device import chosen
+    from .study import restorers
 
     restorer = restorers.load(
         asked.model, problem=_problem(asked), seed=asked.seed, device=chosen(asked.device)

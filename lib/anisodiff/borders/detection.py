@@ -291,7 +291,7 @@ def artefacts(kind: str) -> list[store.Artefact]:
 
 
 def probe(kind: str) -> dict[str, float]:
-    """What tells whether changed code still gives these scores: average precision on a small crop that everybody has."""
+    """What tells whether changed code still gives these scores: average precision on a crop that everybody has."""
     level, found = PROBLEMS[kind].levels[1], {}
     image = collections.load("shipped/test")[0]
     clean, how = (
@@ -314,7 +314,7 @@ def probe(kind: str) -> dict[str, float]:
 
 
 def record(kind: str) -> None:
-    """Score all detectors at all levels of a problem by the study's protocol; write scores, curves and their records."""
+    """Score all detectors at all levels of a problem by the study's protocol; write scores, curves and records."""
     protocol, training_images = catalogue.protocol(), catalogue.profile("paper")["train"]
     provenance.used.clear()
     stamp, start, parts, tuned = provenance.stamp(), time.monotonic(), [], {}

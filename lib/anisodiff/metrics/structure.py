@@ -30,7 +30,7 @@ def g_intensity(g: np.ndarray, clean: np.ndarray) -> float:
 def g_borders(g: np.ndarray, clean: np.ndarray, threshold: float = 30) -> float:
     """Mean of a coefficient function on the clean image's borders minus its mean beside them, over its mean size.
 
-    Both (H, W); borders as :func:`~anisodiff.methods.diffusion.borders.labels` has them; below 0 where they diffuse less, -1 for not at
+    Both (H, W); borders as :func:`~.borders.labels` has them; below 0 where they diffuse less, -1 for not at
     all; 0 where there are none.
     """
     border = labels(torch.from_numpy(clean)[None, None], threshold)[0, 0].numpy() > 0
