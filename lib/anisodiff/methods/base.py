@@ -23,9 +23,8 @@ class Denoiser(nn.Module):
     """
 
     reads_sigma = False
-    needs_truth = (
-        False  # of an oracle the forward takes the clean batch too: forward(x, sigma, truth)
-    )
+    # of an oracle the forward takes the clean batch too: forward(x, sigma, truth)
+    needs_truth = False
 
     def forward(self, x: Tensor, sigma: Tensor | float | None = None) -> Tensor:
         raise NotImplementedError

@@ -61,7 +61,7 @@ class Run:
 
     @property
     def settings(self) -> dict:
-        """The settings of the tuning or training, cut down by the profile's budget; empty for a model without weights."""
+        """The settings of the tuning or training, cut down by the budget; empty for a model without weights."""
         if self.makes is None:
             return {}
         given, budget = getattr(self.entry, self.makes), catalogue.profile(self.profile)["budget"]
