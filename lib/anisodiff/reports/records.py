@@ -80,3 +80,9 @@ def degraded(
 ) -> np.ndarray:
     """What a problem makes of a clean image, (H, W), by the study's generator for that image."""
     return problem.measure(clean, seeded(seed, collection, name, problem)).y.numpy()
+
+
+def seeds(model: str) -> list[str]:
+    """A model and its variations by the seed of the training, in the study's order."""
+    found = catalogue.names()
+    return [name for name in found if name == model or name.startswith(f"{model}-seed-")]
