@@ -90,3 +90,9 @@ def settings(restorer: Restorer) -> dict:
     """The settings of the tuning or training that made a model's weights, by name, as their header has them."""
     found = restorer.header["settings"]
     return found.get("train") or found.get("tune") or found  # older headers name the way
+
+
+def seeds(model: str) -> list[str]:
+    """A model and its variations by the seed of the training, in the study's order."""
+    found = catalogue.names()
+    return [name for name in found if name == model or name.startswith(f"{model}-seed-")]
