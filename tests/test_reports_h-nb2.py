@@ -14,7 +14,7 @@ from anisodiff.metrics import distortion, structure
 from anisodiff.metrics import edginess as laws
 from anisodiff.metrics.statistics import regression
 from anisodiff.problems import problem
-from anisodiff.reports import comparison, edginess, p1_diffusivities, records
+from anisodiff.reports import comparison, edginess, p1_diffusivities
 from anisodiff.reports.trajectories import trajectory
 
 GENERATOR = np.random.default_rng(0)
@@ -100,17 +100,6 @@ def test_growth_is_the_gain_at_the_ends(monkeypatch):
     levels = comparison.PROBLEMS["gaussian"].levels
     expected = (levels[-1] - levels[0]) / 10
     assert comparison.growth("better", "other") == pytest.approx((expected,) * 3)
-
-
-def test_seeds_are_those_of_the_study():
-    names = ["unet-diffusivity", "unet-diffusivity-seed-1", "unet-diffusivity-seed-2"]
-    assert comparison.seeds("unet-diffusivity") == names
-
-
-def test_settings_of_a_training_are_found_in_old_and_new_headers():
-    for settings in ({"train": {"steps": 3}}, {"steps": 3}):
-        made = Restorer("some model", None, None, {"settings": settings})
-        assert records.trained_with(made) == {"steps": 3}
 
 
 # Diffusions

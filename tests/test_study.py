@@ -9,7 +9,7 @@ from anisodiff.data import collections, provenance
 from anisodiff.metrics import perceptual, statistics
 from anisodiff.problems import seeded
 from anisodiff.reports import claims, costs, ledger
-from anisodiff.study import catalogue, evaluation, runs, weights
+from anisodiff.study import catalogue, evaluation, restorers, runs, weights
 
 PROBLEMS = catalogue.problems()
 
@@ -33,7 +33,7 @@ def test_weights_are_those_of_the_study(experiment):
     assert header["commit"] and header["seconds"] > 0
     if not experiment.weights.with_suffix(".json").is_file():
         assert experiment.weights.stat().st_size <= weights.SHIPPED
-        assert runs.open_weights(experiment).header == header
+        assert restorers.open_weights(experiment).header == header
 
 
 @pytest.mark.parametrize(("model", "kind"), SCORES, ids="-".join)
@@ -86,7 +86,7 @@ def test_the_costs_are_those_of_the_weights():
             assert used[name] == provenance.sha256(experiment.weights)[:12], (
                 f"{name} has changed since: make paper"
             )
-            assert table.parameters[model, level] == runs.open_weights(experiment).parameters
+            assert table.parameters[model, level] == restorers.open_weights(experiment).parameters
     assert set(table.index) >= {(name, level) for name, kind, collection in catalogue.further()
                                 for level in catalogue.levels(name, kind, collection)}  # fmt: skip
 
@@ -219,8 +219,8 @@ def test_a_freedom_that_keeps_the_guarantees_gains(freedom):
 def test_the_best_diffusion_of_thirty_thousand_parameters():
     table = evaluation.read_scores("bsd68", "network-long", "gaussian").query("metric == 'psnr'")
     assert table.value.mean() >= 28.5
-    assert not getattr(runs.load("network-long").module.diffusivity, "signed", False)
-    assert runs.load("network-long").parameters <= 30_000
+    assert not getattr(restorers.load("network-long").module.diffusivity, "signed", False)
+    assert restorers.load("network-long").parameters <= 30_000
 
 
 def test_one_field_of_experts_for_all_levels_is_near_the_specialists_and_above_the_classic():
@@ -291,7 +291,7 @@ def test_no_oracle_loses_to_what_it_knows_better(kind):
 )
 def test_scores_come_out_again(model):
     again = evaluation.evaluate(
-        runs.load(model, "gaussian", 25), "gaussian", 25, COLLECTION, limit=3
+        restorers.load(model, "gaussian", 25), "gaussian", 25, COLLECTION, limit=3
     )
     table = scores(model)
     before = table[table.level == 25].set_index("image").value
@@ -310,7 +310,10 @@ def test_stopped_two_or_three_steps_earlier_the_learned_lambda_has_the_published
         for one in paper
         if (one.table, one.row, one.column) == ("paper-table-2", "KA", str(level))
     )
-    restorer, how = runs.load("learned-lambda", "gaussian", level), degradation("gaussian", level)
+    restorer, how = (
+        restorers.load("learned-lambda", "gaussian", level),
+        degradation("gaussian", level),
+    )
     steps, found = restorer.module.steps, {0: [], 2: [], 3: []}
     for image in collections.load("bsds500/val-500")[:40]:
         degraded = how(image.pixels, seeded(0, "bsds500/val-500", image.name, how))

@@ -54,3 +54,24 @@ def regression(x: np.ndarray, y: np.ndarray, within: bool = False) -> Regression
     low, high = found.confidence_interval
     rows = np.transpose([fit(images, -1), low, high])
     return Regression(*(tuple(map(float, row)) for row in rows))
+
+
+def quartiles(values: pd.Series, by: pd.Series) -> pd.DataFrame:
+    """The first, second and third quartile of each group: a row for each value of ``by``, columns 0.25, 0.5, 0.75."""
+    return values.groupby(by).quantile([0.25, 0.5, 0.75]).unstack()
+
+
+def log_correlation(first: pd.Series, second: pd.Series) -> float:
+    """Pearson's correlation of the logarithms of two positive numbers an image, paired by the image.
+
+    Raises ValueError where the two are of different images or not above 0.
+    """
+    if not first.sort_index().index.equals(second.sort_index().index):
+        raise ValueError(
+            f"the two are of different images: {len(first)} and {len(second)}, "
+            f"{len(first.index.intersection(second.index))} in common"
+        )
+    lowest = min(first.min(), second.min())
+    if not lowest > 0:
+        raise ValueError(f"a logarithm is taken of numbers above 0, got {lowest:g}")
+    return float(np.corrcoef(np.log(first), np.log(second.loc[first.index]))[0, 1])

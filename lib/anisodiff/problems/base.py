@@ -141,6 +141,13 @@ class Problem(ABC):
         drawn = replace(self, operator=self.draw_operator(tuple(x.shape[-2:]), rng))
         return Measurement(drawn.add_noise(drawn.signal(x), rng).float(), drawn)
 
+    def placed(self, shape: tuple[int, int]) -> "Problem":
+        """This problem with its operator for a measurement of (H, W) that was made elsewhere.
+
+        Raises ValueError where the operator is drawn, for it cannot be known then.
+        """
+        return replace(self, operator=self.draw_operator(shape, None))
+
     def draw_operator(self, shape: tuple[int, int], rng) -> LinearOperator | None:
         """The linear operator for images of (H, W), drawn where it is random; None where the problem is not linear."""
         return None

@@ -28,6 +28,9 @@ class Downsample(Problem):
                 f"downsample: the factor must be a whole number of at least 2, got {self.factor!r}"
             )
 
+    def placed(self, shape):
+        return super().placed(tuple(self.factor * extent for extent in shape))
+
     def draw_operator(self, shape, rng):
         return BicubicDownsample(shape, self.factor)
 

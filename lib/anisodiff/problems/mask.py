@@ -21,6 +21,11 @@ class Inpainting(Problem):
     name, unit = "inpainting", "fraction of the area erased"
     levels, highest = (0.05, 0.1, 0.2, 0.35, 0.5), 1
 
+    def placed(self, shape):
+        raise ValueError(
+            "inpainting: which pixels were lost is not known; give the problem of the measurement"
+        )
+
     def draw_operator(self, shape, rng):
         rows, columns = shape
         share = rng.uniform(self.area, 1)  # of the rows; the columns make up the area

@@ -69,7 +69,10 @@ def gain(
 
 
 def photograph(name: str, collection: str = "shipped/test", side: int | None = None) -> np.ndarray:
-    """An image of a collection by its name, (H, W), or its centred square of ``side`` pixels; ValueError for another."""
+    """An image of a collection by its name, (H, W), or its centred square of ``side`` pixels.
+
+    Raises ValueError for a name that the collection does not have.
+    """
     found = {image.name: image.pixels for image in collections.load(collection)}
     if name not in found:
         raise ValueError(f"{collection} has no image {name!r}; there are: {', '.join(found)}")
@@ -83,7 +86,13 @@ def degraded(
     return problem.measure(clean, seeded(seed, collection, name, problem)).y.numpy()
 
 
-def trained_with(restorer: Restorer) -> dict:
-    """The settings that a model's weights were trained with, by name; older weights keep them one level deeper."""
-    settings = restorer.header["settings"]
-    return settings.get("train", settings)
+def settings(restorer: Restorer) -> dict:
+    """The settings of the tuning or training that made a model's weights, by name, as their header has them."""
+    found = restorer.header["settings"]
+    return found.get("train") or found.get("tune") or found  # older headers name the way
+
+
+def seeds(model: str) -> list[str]:
+    """A model and its variations by the seed of the training, in the study's order."""
+    found = catalogue.names()
+    return [name for name in found if name == model or name.startswith(f"{model}-seed-")]

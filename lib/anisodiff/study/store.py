@@ -74,6 +74,15 @@ def content(path: Path) -> str:
     return (read_record(path) or {}).get("sha256", "none")[:12]
 
 
+def check(path: Path) -> None:
+    """OSError for a file whose content is not what was recorded; a file without a record passes."""
+    found = read_record(path) or {}
+    if "sha256" in found and provenance.sha256(path) != found["sha256"]:
+        raise OSError(
+            f"{path} is damaged: its content is not what was recorded; restore it with git, or make it anew"
+        )
+
+
 def record(artefact: Artefact, facts: dict) -> None:
     """Write the record of a file that was just made: its recipe, code, probe and content, and the facts."""
     found = {

@@ -1,7 +1,7 @@
 """Tables of scores: tidy in memory, a row for each image and metric; wide on disk, a row for each image.
 
-The first line of a file says what all its rows share, ``# model=foe-s degradation=gaussian collection=bsd68``; metrics are
-columns, with four decimals, and an empty cell is a number that was not measured.
+The first line of a file says what all its rows share, ``# model=foe-s degradation=gaussian collection=bsd68``.
+Metrics are columns, with four decimals; an empty cell is a number that was not measured.
 """
 
 import io
@@ -42,6 +42,7 @@ def write(path: Path, table: pd.DataFrame) -> None:
 
 def read(path: Path) -> pd.DataFrame:
     """What :func:`write` wrote, tidy again. Raises OSError for a file that is no such table."""
+    provenance.note(path)
     try:
         text = path.read_text(encoding="utf-8")
         first, _, rest = text.partition("\n")
@@ -53,7 +54,6 @@ def read(path: Path) -> pd.DataFrame:
         raise OSError(
             f"{path} is damaged ({error}): restore it with git, or make it anew"
         ) from error
-    provenance.note(path)
     metrics = [name for name in wide.columns if name not in COLUMNS]
     for name, value in shared.items():
         wide[name] = int(value) if value.isdigit() else value
