@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from anisodiff.methods.restorer import Restorer
-from anisodiff.metrics import distortion, evolution, statistics
+from anisodiff.metrics import conservation, distortion, statistics
 from anisodiff.problems import problem
 from anisodiff.reports import degradations, learned_lambda, perona_malik, records
 from anisodiff.study import restorers, runs
@@ -16,9 +16,9 @@ from anisodiff.study import restorers, runs
 
 def test_range_and_drift_by_hand():
     states = [torch.tensor([[0.0, 4.0]]), torch.tensor([[1.0, 2.0]]), torch.tensor([[2.0, 2.0]])]
-    assert evolution.extremes(states).tolist() == [[0, 1, 2], [4, 2, 2]]
-    assert evolution.mean_drift(states).tolist() == [0, 0.5, 0]
-    assert evolution.mean_drift([state.numpy() for state in states]).tolist() == [0, 0.5, 0]
+    assert conservation.extremes(states).tolist() == [[0, 1, 2], [4, 2, 2]]
+    assert conservation.mean_drift(states).tolist() == [0, 0.5, 0]
+    assert conservation.mean_drift([state.numpy() for state in states]).tolist() == [0, 0.5, 0]
 
 
 def test_quartiles_by_hand():

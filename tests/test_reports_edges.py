@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from anisodiff.methods.base import Denoising
+from anisodiff.methods.diffusion import evolution
 from anisodiff.methods.diffusion.classic import PeronaMalik
 from anisodiff.methods.diffusion.p1 import P1, gradient_norm
 from anisodiff.methods.diffusion.scheme import Diffusion
@@ -15,7 +16,6 @@ from anisodiff.metrics import edginess as laws
 from anisodiff.metrics.statistics import regression
 from anisodiff.problems import problem
 from anisodiff.reports import comparison, edginess, p1_diffusivities
-from anisodiff.reports.trajectories import trajectory
 
 GENERATOR = np.random.default_rng(0)
 IMAGE = GENERATOR.uniform(0, 255, (24, 24)).astype(np.float32)
@@ -107,18 +107,18 @@ def test_growth_is_the_gain_at_the_ends(monkeypatch):
 
 def test_a_trajectory_leads_from_the_degraded_to_the_restored_image():
     model = restorer(PeronaMalik(), steps=3, tau=0.2)
-    states = trajectory(model, IMAGE)
+    states = evolution.states(model, IMAGE)
     assert len(states) == 4
     np.testing.assert_array_equal(states[0], IMAGE)
     np.testing.assert_allclose(states[-1], model.restore(IMAGE), atol=1e-3)
-    longer = trajectory(model, IMAGE, steps=5)
+    longer = evolution.states(model, IMAGE, steps=5)
     np.testing.assert_array_equal(longer[3], states[3])
     assert len(longer) == 6
 
 
 def test_a_diffusion_with_parameters_for_each_step_has_no_longer_trajectory():
     with pytest.raises(ValueError, match="for 3 steps"):
-        trajectory(restorer(PeronaMalik(), steps=3, data=True), IMAGE, steps=5)
+        evolution.states(restorer(PeronaMalik(), steps=3, data=True), IMAGE, steps=5)
 
 
 def test_nodal_functions_are_those_of_the_diffusivity():
