@@ -13,7 +13,7 @@ from anisodiff.data import collections, provenance
 from anisodiff.metrics import perceptual
 from anisodiff.reports import claims, comparison, costs, ledger
 from anisodiff.reports.pages import tables
-from anisodiff.study import catalogue, evaluation, runs, weights
+from anisodiff.study import catalogue, evaluation, restorers, weights
 
 # Q
 
@@ -64,7 +64,7 @@ def test_what_is_shown_of_the_clean_image_by_hand():
 def test_further_scores_hold_what_the_eye_may_see(monkeypatch):
     monkeypatch.setitem(perceptual.MEASURES, "lpips", lambda restored, clean: 0.5)
     table = evaluation.evaluate(
-        runs.load("input"), "gaussian", 25, "shipped/val", None, limit=1, further=True
+        restorers.load("input"), "gaussian", 25, "shipped/val", None, limit=1, further=True
     )
     found = table.set_index("metric").value
     assert set(found.index) == {
@@ -84,7 +84,7 @@ def test_further_scores_hold_what_the_eye_may_see(monkeypatch):
 def test_where_nothing_is_clean_there_is_q_alone(monkeypatch):
     monkeypatch.setitem(perceptual.MEASURES, "lpips", lambda restored, clean: 0.5)
     monkeypatch.setattr(collections, "NOISY", ("shipped/val",))
-    table = evaluation.evaluate(runs.load("tv"), "gaussian", 25, "shipped/val", 64, limit=1)
+    table = evaluation.evaluate(restorers.load("tv"), "gaussian", 25, "shipped/val", 64, limit=1)
     assert set(table.metric) == {"q", "q-shown"}
 
 
@@ -98,8 +98,8 @@ def test_operations_of_a_convolution_by_hand():
 
 
 def test_operations_do_not_take_the_compiled_way():
-    assert costs.operations(runs.load("foe-s").module) == 10 * 256 * 256 * 25 * 30
-    assert costs.operations(runs.load("tv").module) == 0
+    assert costs.operations(restorers.load("foe-s").module) == 10 * 256 * 256 * 25 * 30
+    assert costs.operations(restorers.load("tv").module) == 0
 
 
 def test_what_has_no_weights_is_measured_untrained(monkeypatch):
@@ -119,7 +119,7 @@ def test_a_training_takes_its_steps_and_a_tuning_what_it_took(monkeypatch):
     *_, training, step = costs.measure("foe-s", 25.0)
     assert training == 2000 * step and step > 0
     *_, tuning, step = costs.measure("perona-malik", 25.0)
-    assert tuning == runs.load("perona-malik").header["seconds"] and step is None
+    assert tuning == restorers.load("perona-malik").header["seconds"] and step is None
 
 
 # The ledger

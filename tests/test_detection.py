@@ -217,9 +217,8 @@ def test_matching_is_one_to_one():
     ours, theirs = human.match(broad, line(10), tolerance=2.5)
     assert ours.sum() == 20 and theirs.sum() == 20
     crossing = np.zeros((1, 6), bool), np.zeros((1, 6), bool)
-    crossing[0][0, [1, 3]] = (
-        True  # 3 alone reaches 5, so that 1 must take 2: greed by distance would give 2 to 3
-    )
+    # 3 alone reaches 5, so that 1 must take 2: greed by distance would give 2 to 3
+    crossing[0][0, [1, 3]] = True
     crossing[1][0, [2, 5]] = True
     assert [mask.sum() for mask in human.match(*crossing, tolerance=2)] == [2, 2]
 

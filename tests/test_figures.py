@@ -81,6 +81,30 @@ def test_two_versions_of_one_size_and_the_figure_closed(shown, table):
     assert not plt.get_fignums()
 
 
+def test_what_is_shown_is_what_was_drawn_and_small(shown):
+    """Lossless, so that no artefact of a codec passes for one of denoising; noise and curves alike."""
+    generator = np.random.default_rng(0)
+    noisy = np.clip(128 + 60 * np.eye(64) + generator.normal(0, 25, (64, 64)), 0, 255)
+    fig = figures.images([[noisy, noisy.T]], ["a", "b"])
+    fig.draw_without_rendering()
+    fig.set_layout_engine("none")  # else each drawing settles the layout a little more
+    file = io.BytesIO()
+    fig.savefig(file, dpi=figures.DPI)
+    figures.show(fig, "noisy")
+    html = shown[0][0]["text/html"]
+    light = dict(pictures(shown[0][0]))["light"]
+    drawn = Image.open(file).convert("RGBA")
+    np.testing.assert_array_equal(light, np.asarray(drawn))
+    png = io.BytesIO()
+    drawn.convert("L").save(png, "PNG", optimize=True)
+    assert len(html) / 2 < 0.75 * len(png.getvalue()) * 4 / 3  # two versions, base64
+    # The page keeps the place of an image that is not there yet.
+    width, height = (int(re.search(rf' {side}="(\d+)"', html)[1]) for side in ("width", "height"))
+    assert width == 96 * figures.WIDTH
+    assert height / width == pytest.approx(light.shape[0] / light.shape[1], rel=0.01)
+    assert html.count('loading="lazy"') == html.count("data:image/webp;base64,") == 2
+
+
 def test_every_ink_is_readable_on_both_pages(table):
     fig = figures.curves(table, direct=False).figure
     fig.draw_without_rendering()

@@ -14,7 +14,7 @@ import anisodiff
 from anisodiff.methods.restorer import Restorer
 from anisodiff.metrics import statistics, structure
 from anisodiff.problems import seeded
-from anisodiff.study import catalogue, runs
+from anisodiff.study import catalogue, restorers
 from anisodiff.study.runs import Run
 from anisodiff.data import collections, provenance
 from anisodiff.methods.diffusion import learned_lambda
@@ -476,7 +476,7 @@ def test_a_restorer_neither_clips_nor_writes_to_its_input():
     given = noisy.copy()
     assert classic(1).restore(noisy).max() > 255
     assert np.array_equal(noisy, given)
-    assert np.array_equal(runs.load("input").restore(noisy), noisy)
+    assert np.array_equal(restorers.load("input").restore(noisy), noisy)
 
 
 @pytest.mark.parametrize(
@@ -524,7 +524,7 @@ def test_a_level_without_weights_is_warned_of_and_takes_the_nearest(elsewhere):
         )
     assert float(anisodiff.load("perona-malik", level=15).module.diffusivity.lambda_) == 11
     with pytest.warns(
-        runs.UntrainedLevel,
+        restorers.UntrainedLevel,
         match="not made for gaussian at 40, only at 15, 50: the weights for 50",
     ):
         assert float(anisodiff.load("perona-malik", level=40).module.diffusivity.lambda_) == 33
@@ -597,7 +597,7 @@ def test_a_model_for_all_levels_is_warned_of_beyond_them_only(elsewhere):
     Run("p1", "blur", 4, "smoke").weights.rename(shipped.weights)
     assert float(anisodiff.load("p1", "blur", 3.3).module.diffusivity.level) == pytest.approx(3.3)
     with pytest.warns(
-        runs.UntrainedLevel, match="p1 was not made for blur at 100, only at 1, 2.25, 4, 9, 16"
+        restorers.UntrainedLevel, match="p1 was not made for blur at 100, only at 1, 2.25, 4, 9, 16"
     ):
         anisodiff.load("p1", "blur", 100)
 
@@ -620,7 +620,7 @@ def test_a_model_is_told_the_level_unless_it_is_blind(told_one, blind_one, elsew
         batches = [levels for levels in told if len(levels) == 2]
         assert batches and all(5 <= level <= 50 for levels in batches for level in levels)
         for level in (5, 50):
-            restored[name, level] = runs.open_weights(
+            restored[name, level] = restorers.open_weights(
                 Run(name, "gaussian", level, "smoke")
             ).restore(image)
     assert not np.array_equal(restored[told_one, 5], restored[told_one, 50])
@@ -634,7 +634,7 @@ def test_what_is_trained_with_a_classifier_hangs_on_its_weights(elsewhere):
     assert (
         wanted.classifier.weights.is_file() and loop.is_current(wanted) and wanted.digest != before
     )
-    restorer = runs.open_weights(wanted)
+    restorer = restorers.open_weights(wanted)
     assert not any("classifier" in name for name in restorer.module.state_dict()), (
         "it is kept once, in its own file"
     )
@@ -652,7 +652,7 @@ def test_only_an_oracle_sees_the_clean_image(elsewhere):
     clean[:, 6:] = 200
     restored = {}
     for source in ("", "-true", "-half"):
-        restorer = runs.fitted(f"learned-lambda-borders{source}", "blur", 4, "smoke")
+        restorer = restorers.fitted(f"learned-lambda-borders{source}", "blur", 4, "smoke")
         for name, shown in (("first", clean), ("second", clean.T.copy())):
             restorer.reveal(shown)
             restored[source, name] = restorer.restore(clean + 5)
@@ -847,7 +847,7 @@ def test_nothing_to_fit_is_said():
 
 
 def test_weights_of_a_budget_do_not_pass_for_the_shipped_ones(elsewhere):
-    made = runs.fitted("perona-malik", "gaussian", 25, "smoke")
+    made = restorers.fitted("perona-malik", "gaussian", 25, "smoke")
     assert made.header["experiment"]["profile"] == "smoke"
     assert Run("perona-malik", "gaussian", 25, "smoke").weights.is_file()
     with pytest.raises(FileNotFoundError):
@@ -871,7 +871,7 @@ def test_what_is_scored_is_the_scorer_s_own_copy(crop, monkeypatch):
     """PyTorch warns about arrays that may not be written to, and those of a collection may not."""
     shown = []
     monkeypatch.setattr(Restorer, "reveal", lambda self, clean: shown.append(clean))
-    evaluation.evaluate(runs.load("input"), "gaussian", 25, "shipped/test", crop, limit=1)
+    evaluation.evaluate(restorers.load("input"), "gaussian", 25, "shipped/test", crop, limit=1)
     assert shown[0].flags.writeable and shown[0].flags.c_contiguous
 
 
@@ -879,13 +879,13 @@ def test_an_oracle_is_shown_a_copy(monkeypatch):
     """Who shows it an image of a collection need not think of that."""
     shown, pixels = [], collections.load("shipped/test")[0].pixels
     monkeypatch.setattr(loop.restorer, "reveal", lambda module, clean: shown.append(clean.numpy()))
-    runs.load("input").reveal(pixels)
+    restorers.load("input").reveal(pixels)
     assert np.array_equal(shown[0][0, 0], pixels) and not np.shares_memory(shown[0], pixels)
 
 
 def test_scores_are_those_of_the_clipped_restoration():
     rows = evaluation.evaluate(
-        runs.load("input"), "gaussian", 50, "shipped/test", crop=64, limit=1
+        restorers.load("input"), "gaussian", 50, "shipped/test", crop=64, limit=1
     )
     image = collections.load("shipped/test")[0]
     clean = collections.centre_crop(image.pixels, 64)

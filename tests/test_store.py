@@ -41,7 +41,7 @@ BEGIN = """
 from pathlib import Path
 from anisodiff.cli import main
 from anisodiff.reports import status
-from anisodiff.study import catalogue, evaluation, runs, store
+from anisodiff.study import catalogue, evaluation, restorers, runs, store
 
 def words():
     found = status.examine(status.artefacts())
@@ -218,7 +218,7 @@ look("scores/shipped-test/input-gaussian", "levels was [15.0, 25.0] and is [15.0
 PROBLEMS["gaussian"].levels = levels
 
 run = runs.Run("perona-malik", "gaussian", 25)
-module, header = runs.open_weights(run).module, runs.open_weights(run).header
+module, header = restorers.open_weights(run).module, restorers.open_weights(run).header
 weights.write(run.weights, module, header | {{"tuned": "anew"}})
 store.record(run.artefact(), {{}})
 look("weights/learned-lambda/gaussian-25", "starts from, perona-malik/gaussian-25 was ")
@@ -255,7 +255,7 @@ content = bytearray(run.weights.read_bytes())
 content[-1] ^= 1
 run.weights.write_bytes(content)
 result = []
-for reads in (lambda: evaluation.read_scores("shipped/test", "foe-s", "gaussian"), lambda: runs.open_weights(run)):
+for reads in (lambda: evaluation.read_scores("shipped/test", "foe-s", "gaussian"), lambda: restorers.open_weights(run)):
     try:
         reads()
     except OSError as error:

@@ -9,7 +9,7 @@ from anisodiff.data import collections
 from anisodiff.metrics import perceptual, statistics
 from anisodiff.problems import problem, seeded
 from anisodiff.reports import claims, costs, ledger, status
-from anisodiff.study import catalogue, evaluation, runs, store, weights
+from anisodiff.study import catalogue, evaluation, restorers, runs, store, weights
 
 PROBLEMS = catalogue.problems()
 COLLECTION = catalogue.protocol()["collection"]
@@ -104,7 +104,7 @@ def test_the_costs_are_of_all_models_and_count_the_weights():
     for model, level in table.index:
         run = runs.Run(model, "gaussian", level)
         if run.makes and run.weights.is_file():
-            parameters = runs.open_weights(run).parameters
+            parameters = restorers.open_weights(run).parameters
             if table.parameters[model, level] != parameters:
                 wrong[run.name] = (table.parameters[model, level], parameters)
     assert not wrong
@@ -248,7 +248,7 @@ def test_freedoms_gain_and_bounds_cost_as_the_study_says():
 def test_the_best_diffusion_of_thirty_thousand_parameters():
     table = evaluation.read_scores("bsd68", "network-long", "gaussian").query("metric == 'psnr'")
     assert table.value.mean() >= 28.5
-    model = runs.load("network-long")
+    model = restorers.load("network-long")
     assert not model.module.diffusivity.signed
     assert model.parameters <= 30_000
 
@@ -268,7 +268,7 @@ def test_scores_come_out_again():
     off = {}
     for model in ("input", "perona-malik-released", "learned-lambda", "p1-borders", "foe-s", "tv"):
         at = problem("gaussian", 25)
-        again = evaluation.evaluate(runs.load(model), at, COLLECTION, limit=2)
+        again = evaluation.evaluate(restorers.load(model), at, COLLECTION, limit=2)
         before = scores(model).query("level == 25").set_index("image").value
         now = again[again.metric == "psnr"].set_index("image").value
         off[model] = np.abs(now - before[now.index]).max()
@@ -282,7 +282,7 @@ def test_stopped_two_or_three_steps_earlier_the_learned_lambda_has_the_published
     """What the ledger gives as the reason."""
     wanted = ("paper-table-2", "KA", "25")
     entry = next(one for one in paper if (one.table, one.row, one.column) == wanted)
-    restorer, how = runs.load("learned-lambda"), problem("gaussian", 25)
+    restorer, how = restorers.load("learned-lambda"), problem("gaussian", 25)
     steps, found = restorer.module.steps, {0: [], 2: [], 3: []}
     for image in collections.load("bsds500/val-500")[:12]:
         rng = seeded(0, "bsds500/val-500", image.name, how)

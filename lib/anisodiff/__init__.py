@@ -6,7 +6,7 @@ __version__ = version("anisodiff")
 
 
 def load(name, degradation="gaussian", level=25, **options):
-    """A trained model by name, ready to restore; see :func:`anisodiff.study.runs.load`."""
-    from .study import runs  # late: `import anisodiff` alone costs no second of torch
+    """A trained model by name, ready to restore; see :func:`anisodiff.study.restorers.load`."""
+    from .study import restorers  # late: `import anisodiff` alone costs no second of torch
 
-    return runs.load(name, degradation, level, **options)
+    return restorers.load(name, degradation, level, **options)

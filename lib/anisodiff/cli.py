@@ -74,11 +74,11 @@ def _restore_one(restorer, picture, target: Path) -> None:
 
 def _fit(asked) -> int:
     from .methods.device import chosen
-    from .study import runs
+    from .study import fitting, runs
 
     at = _problem(asked)
     run = runs.Run(asked.model, at.name, at.level, asked.profile, asked.seed)
-    runs.fit(run, chosen(asked.device))
+    fitting.fit(run, chosen(asked.device))
     print(run.weights)
     return 0
 
@@ -177,16 +177,18 @@ def _models(asked) -> int:
 def _facts(name: str) -> tuple[str, str, dict[str, list[float]]]:
     """Number of parameters and recorded PSNR of a model (a dash where there is none), and its weights' levels."""
     from .problems import PROBLEMS
-    from .study import evaluation, runs
+    from .study import evaluation, restorers, runs
 
-    made = {kind: levels for kind in PROBLEMS if (levels := runs.levels_with_weights(name, kind))}
+    made = {
+        kind: levels for kind in PROBLEMS if (levels := restorers.levels_with_weights(name, kind))
+    }
     first = next((runs.Run(name, kind, levels[0]) for kind, levels in made.items()), None)
     try:
         scores = evaluation.read_scores("bsds500/val", name, "gaussian")
         scores = scores.query("level == 25 and metric == 'psnr'")["value"]
     except FileNotFoundError:
         scores = ()
-    parameters = f"{runs.open_weights(first).parameters:,}" if first else "-"
+    parameters = f"{restorers.open_weights(first).parameters:,}" if first else "-"
     return parameters, f"{scores.mean():.2f}" if len(scores) else "-", made
 
 
@@ -198,9 +200,9 @@ def _problem(asked):
 
 def _load(asked):
     from .methods.device import chosen
-    from .study import runs
+    from .study import restorers
 
-    restorer = runs.load(
+    restorer = restorers.load(
         asked.model, problem=_problem(asked), seed=asked.seed, device=chosen(asked.device)
     )
     if not restorer.restores:

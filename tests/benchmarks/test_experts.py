@@ -11,7 +11,7 @@ from torch.nn.functional import conv2d
 from anisodiff.methods.diffusion import experts
 from anisodiff.methods.diffusion.kernels import splines
 from anisodiff.methods.diffusion.scheme import Diffusion, explicit_step
-from anisodiff.study import catalogue, runs
+from anisodiff.study import catalogue, restorers, runs
 
 LEVELS = (15, 25, 50)
 
@@ -43,7 +43,7 @@ def eager(diffusion: Diffusion, u):
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_restoring(benchmark, level):
-    restorer, image = runs.load("foe-s", "gaussian", level), noisy(256, 256).numpy()
+    restorer, image = restorers.load("foe-s", "gaussian", level), noisy(256, 256).numpy()
     benchmark.group = f"FoE-S at {level} restores 256 x 256, one core"
     benchmark.pedantic(restorer.restore, (image,), warmup_rounds=3, rounds=25)
 
@@ -51,7 +51,7 @@ def test_restoring(benchmark, level):
 @pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("level", LEVELS)
 def test_restoring_in_plain_pytorch(benchmark, level):
-    module, image = runs.load("foe-s", "gaussian", level).module, noisy(1, 1, 256, 256)
+    module, image = restorers.load("foe-s", "gaussian", level).module, noisy(1, 1, 256, 256)
     benchmark.group = f"FoE-S at {level} restores 256 x 256, one core"
     with torch.inference_mode():
         benchmark.pedantic(eager, (module, image), warmup_rounds=1, rounds=5)

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from ..data import collections, provenance
 from ..methods.diffusion.borders import labels, steepness
 from ..problems import PROBLEMS, problem, seeded
-from ..study import catalogue, evaluation, runs, store, tables
+from ..study import catalogue, evaluation, restorers, runs, store, tables
 from ..training import tuning
 
 CLASSIFIERS = ("border-classifier", "border-classifier-universal")
@@ -293,7 +293,7 @@ def artefacts(kind: str) -> list[store.Artefact]:
 
 
 def probe(kind: str) -> dict[str, float]:
-    """What tells whether changed code still gives these scores: average precision on a small crop that everybody has."""
+    """What tells whether changed code still gives these scores: average precision on a crop that everybody has."""
     level, found = PROBLEMS[kind].levels[1], {}
     image = collections.load("shipped/test")[0]
     clean, how = (
@@ -304,7 +304,7 @@ def probe(kind: str) -> dict[str, float]:
     truth = labelled(clean, THRESHOLD)
     scores = {name: operator(degraded, 1) for name, (operator, _) in OPERATORS.items()}
     scores |= {
-        run.model: runs.open_weights(run).restore(degraded) for run in classifiers(kind, level)
+        run.model: restorers.open_weights(run).restore(degraded) for run in classifiers(kind, level)
     }
     for name, score in scores.items():
         many = counts(score, truth)
@@ -316,12 +316,12 @@ def probe(kind: str) -> dict[str, float]:
 
 
 def record(kind: str) -> None:
-    """Score all detectors at all levels of a problem by the study's protocol; write scores, curves and their records."""
+    """Score all detectors at all levels of a problem by the study's protocol; write scores, curves and records."""
     protocol, training_images = catalogue.protocol(), catalogue.profile("paper")["train"]
     provenance.used.clear()
     stamp, start, parts, tuned = provenance.stamp(), time.monotonic(), [], {}
     for level in tqdm(PROBLEMS[kind].levels, desc=f"borders {kind}", unit="level"):
-        learned = [runs.fitted(name, kind, level, "paper") for name in CLASSIFIERS]
+        learned = [restorers.fitted(name, kind, level, "paper") for name in CLASSIFIERS]
         detectors = tune(kind, level, training_images, THRESHOLD, learned)
         at = kind, level, protocol["collection"], THRESHOLD, protocol["crop"], protocol["seed"]
         parts.append(evaluate(detectors, *at))

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from ..data import collections, provenance
 from ..problems import problem, seeded
-from ..study import catalogue, evaluation, runs, store
+from ..study import catalogue, evaluation, restorers, store
 from . import detection
 
 TOLERANCE = 0.0075  # of the image's diagonal
@@ -130,7 +130,7 @@ def record_human(kind: str = "gaussian", level: float = 25, limit: int | None = 
         ).y.numpy()
         for name, pixels in clean.items()
     }
-    classifiers = [runs.fitted(name, kind, level, "paper") for name in detection.CLASSIFIERS]
+    classifiers = [restorers.fitted(name, kind, level, "paper") for name in detection.CLASSIFIERS]
     detectors = detection.tune(kind, level, training_images, detection.THRESHOLD, classifiers)
     jobs = [(one.name, kind, level, one.score, degraded) for one in detectors]
     # Canny at scikit-image's own sigma: there are no annotations to tune on but those of the validation images.

@@ -23,9 +23,8 @@ class Denoiser(nn.Module):
     """
 
     reads_sigma = False
-    needs_truth = (
-        False  # an oracle, whose forward takes the clean batch too: forward(x, sigma, truth)
-    )
+    # of an oracle the forward takes the clean batch too: forward(x, sigma, truth)
+    needs_truth = False
 
     def forward(self, x: Tensor, sigma: Tensor | float | None = None) -> Tensor:
         raise NotImplementedError
@@ -36,7 +35,7 @@ class Denoiser(nn.Module):
             return None
         if sigma is None:
             raise ValueError(
-                f"this {type(self).__name__} is told the level of the degradation: give sigma"
+                f"this {type(self).__name__} is noise-aware: give sigma, the level of the problem"
             )
         levels = torch.as_tensor(sigma, dtype=x.dtype, device=x.device)
         if not (levels > 0).all():
@@ -123,7 +122,7 @@ class Method(ABC):
 
 
 class Denoising(Method):
-    """Any denoiser as a method: each channel on its own, told the problem's level where it reads one."""
+    """Any denoiser as a method: each channel on its own, with the problem's level as sigma where it reads one."""
 
     def __init__(self, denoiser: Denoiser, name: str = ""):
         self.denoiser, self.name = denoiser, name or type(denoiser).__name__

@@ -52,7 +52,7 @@ class Restorer:
         rng: np.random.Generator | None = None,
         samples: int = 1,
     ) -> Estimate:
-        """The same as an :class:`Estimate`, with what the method chose; ``truth`` is for oracles, ``rng`` for samplers."""
+        """As an :class:`Estimate`, with what the method chose; ``truth`` is for oracles, ``rng`` for samplers."""
         y, clean = (
             None if of is None else _channels(of).to(self.device) for of in (degraded, truth)
         )
@@ -65,7 +65,7 @@ class Restorer:
     def coefficient(
         self, state: np.ndarray, degraded: np.ndarray | None = None, truth: np.ndarray | None = None
     ) -> np.ndarray:
-        """g of each pixel of an (H, W) state of the diffusion that began at ``degraded`` (if not at the state itself)."""
+        """g of each pixel of a state, (H, W), of the diffusion that began at ``degraded``, or at the state itself."""
         given = [state, state if degraded is None else degraded, truth]
         u, f, clean = (None if of is None else _channels(of)[None].to(self.device) for of in given)
         with torch.inference_mode():

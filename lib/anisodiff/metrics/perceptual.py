@@ -10,9 +10,8 @@ from torch.nn.functional import conv2d, max_pool2d, normalize, relu
 
 from ..data import collections
 
-WEIGHTS = (
-    "lpips/lpips_alex_v0.1.npz"  # AlexNet's convolutions (torchvision) and the heads of LPIPS 0.1
-)
+# AlexNet's convolutions (torchvision) and the heads of LPIPS 0.1
+WEIGHTS = "lpips/lpips_alex_v0.1.npz"
 LAYERS = (
     (0, 4, 2),
     (3, 1, 2),

@@ -30,7 +30,7 @@ def g_intensity(g: np.ndarray, clean: np.ndarray) -> float:
 def g_borders(g: np.ndarray, clean: np.ndarray, threshold: float = 30) -> float:
     """Mean of a coefficient function on the clean image's borders minus its mean beside them, over its mean size.
 
-    Both (H, W); borders as :func:`~anisodiff.methods.diffusion.borders.labels` has them; below 0 where they diffuse less, -1 for not at
+    Both (H, W); borders as :func:`~.borders.labels` has them; below 0 where they diffuse less, -1 for not at
     all; 0 where there are none.
     """
     border = labels(torch.from_numpy(clean)[None, None], threshold)[0, 0].numpy() > 0
@@ -84,3 +84,25 @@ def expected_edginess(clean: np.ndarray, kind: str, level: float) -> float:
 
 
 COEFFICIENT = {"g-intensity": g_intensity, "g-borders": g_borders, "g-spread": g_spread}
+
+
+def g_by_gradient(
+    g: np.ndarray, image: np.ndarray, groups: int = 24
+) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of g against the mean length of the image's gradient, in groups of pixels of similar gradient.
+
+    ``g`` and ``image`` are (H, W). The groups are bounded by quantiles of the gradient's length (central differences,
+    gray levels a pixel), from the smallest to the largest. Both results are (groups).
+    """
+    length = np.hypot(*np.gradient(image))
+    bounds = np.quantile(length, np.linspace(0, 1, groups + 1))
+    group = np.digitize(length, bounds[1:-1])
+    means = [[of[group == at].mean() for at in range(groups)] for of in (length, g)]
+    return np.array(means[0]), np.array(means[1])
+
+
+def beyond_range(states: list[np.ndarray], degraded: np.ndarray) -> float:
+    """By how many gray levels states of a diffusion leave the range of the degraded image; 0 where none does."""
+    above = max(float(u.max()) for u in states) - float(degraded.max())
+    below = float(degraded.min()) - min(float(u.min()) for u in states)
+    return max(0.0, above, below)

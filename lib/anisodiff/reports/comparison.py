@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 
 from ..metrics.statistics import mean_interval
+from ..problems import PROBLEMS
 from ..study import catalogue, evaluation
+from . import records
 
 
 def candidates(collection: str, level: float) -> list[str]:
@@ -44,3 +46,49 @@ def front(cost, quality) -> np.ndarray:
     beaten = (cost <= cost[:, None]) & (quality >= quality[:, None])
     beaten &= (cost < cost[:, None]) | (quality > quality[:, None])
     return ~beaten.any(1)
+
+
+def growth(first: str, second: str, kind: str = "gaussian") -> tuple[float, float, float]:
+    """How much more PSNR first gains over second at a problem's highest level than at its lowest, in decibel.
+
+    ``(first - second at the highest) - (first - second at the lowest)``, paired image by image: mean, low and high.
+    """
+    levels = PROBLEMS[kind].levels
+    lowest, highest = (
+        records.by_image(first, kind=kind, level=level)
+        - records.by_image(second, kind=kind, level=level)
+        for level in (levels[0], levels[-1])
+    )
+    return mean_interval(highest - lowest)
+
+
+def kind(model: str) -> str:
+    """What a model is: ``diffusion``, ``network``, ``library`` (of other people) or ``input``, the degraded image."""
+    entry = catalogue.entry(model)
+    module = entry.made_of.split(".")[-2]
+    named = {"identity": "input", "classical": "library", "released": "diffusion"}
+    return "diffusion" if entry.kind == "diffusivity" else named.get(module, "network")
+
+
+def ranked(collection: str, level: float) -> list[str]:
+    """The :func:`candidates`, by their mean PSNR, the highest first."""
+    found = candidates(collection, level)
+    return sorted(found, key=lambda name: -scores(name, "psnr", level, collection).mean())
+
+
+def matrix(pairs: pd.DataFrame, models: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Of :func:`differences` the means, row minus column, (n, n), and whether each interval excludes 0, (n, n)."""
+    asked = pd.MultiIndex.from_product([models, models])
+    mean, low, high = pairs.loc[asked].to_numpy().T.reshape(3, len(models), len(models))
+    return mean, (low > 0) | (high < 0)
+
+
+def by_seed(level: float) -> dict[str, list[float]]:
+    """The models that were trained from several seeds, each with the mean PSNR of every seed by the protocol."""
+    names = catalogue.names()
+    several = [name for name in names if f"{name}-seed-1" in names]
+    return {
+        name: [float(records.by_image(one, level=level).mean()) for one in records.seeds(name)]
+        for name in several
+        if level in catalogue.levels(name, "gaussian")
+    }

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ..data import collections, provenance
 from ..methods.restorer import Restorer
-from ..study import catalogue, evaluation, runs, store
+from ..study import catalogue, evaluation, restorers, runs, store
 from ..training.objectives import Batch, objective
 
 SIDE = 256  # pixels
@@ -46,9 +46,9 @@ def measure(name: str, level: float) -> tuple:
     """
     run = runs.Run(name, "gaussian", level)
     restorer = (
-        runs.load(name, "gaussian", level)
+        restorers.load(name, "gaussian", level)
         if not run.makes or run.weights.is_file()
-        else runs.untrained(run)
+        else restorers.untrained(run)
     )
     restoring, counted = seconds(restorer), operations(restorer.module)
     one, took = None, restorer.header.get("seconds")
@@ -113,7 +113,7 @@ def artefact() -> store.Artefact:
 
 def probe() -> dict[str, float]:
     """What tells whether changed code still counts alike."""
-    return {"operations": float(operations(runs.load("foe-s").module))}
+    return {"operations": float(operations(restorers.load("foe-s").module))}
 
 
 def record() -> None:

@@ -1,10 +1,21 @@
 """What the study holds: reads ``study/*.yml``, and builds what an entry names.
 
-An entry says what it is (``summary``), which class it is made of (one of ``diffusivity``, ``denoiser``, ``method`` and
-``detector``, a name below the folder of that kind or a full dotted one, with its ``arguments`` and, where they depend on
-the level, ``sizes``), what it starts from (``init_from``, a tuned model; ``uses``, trained ones that it works with), how
-its weights are made (``tune`` or ``train``), the levels it is made for (``grid``), where it is scored beside the protocol
-(``collections``) and what may vary (``vary``). ``study/schema.json`` is the format.
+=================  ============================================================================================
+``summary``        what a model is
+``diffusivity``,   the class it is made of: one of the four, a name below the folder of that kind or a full dotted
+``denoiser``,      one
+``method``,
+``detector``
+``arguments``      of that class; ``sizes``: those that depend on the level
+``init_from``      the tuned model whose settings it starts from; ``uses``: trained models that it works with
+``tune``,          how its weights are made
+``train``
+``grid``           the problems and levels it is made for and scored on
+``collections``    where it is scored beside the protocol
+``vary``           what may vary; ``unshipped``: what varies without its weights being shipped
+=================  ============================================================================================
+
+``study/schema.json`` is the format.
 """
 
 import importlib
@@ -68,6 +79,13 @@ class Entry:
     def restores(self) -> bool:
         """Whether it gives images; a detector gives probabilities."""
         return self.kind != "detector"
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The definitions whose code takes part whenever it works, by dotted name."""
+        schemes = (f"{Diffusion.__module__}.Diffusion", f"{Untied.__module__}.Untied")
+        used = (entry(name).made_of for name in self.uses.values())
+        return (self.made_of, *used, *(schemes if self.kind == "diffusivity" else ()))
 
     def lift(self, made: nn.Module | Method) -> Method:
         """What was built as a method."""

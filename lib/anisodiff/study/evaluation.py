@@ -13,8 +13,7 @@ from ..methods.diffusion.scheme import Diffusion
 from ..methods.restorer import Restorer
 from ..metrics import distortion, perceptual, structure
 from ..problems import PROBLEMS, Problem, problem, seeded
-from . import catalogue, runs, store, tables
-from .catalogue import Entry
+from . import catalogue, fitting, restorers, runs, store, tables
 from .tables import COLUMNS
 
 
@@ -109,19 +108,16 @@ def artefact(model: str, kind: str, collection: str | None = None) -> store.Arte
         }
 
     how = PROBLEMS[kind]
-    roots = [
-        entry.made_of,
-        *(catalogue.entry(name).made_of for name in entry.uses.values()),
+    roots = (
+        *entry.roots,
         f"{how.__module__}.{how.__qualname__}",
-        f"{Entry.__module__}.{Entry.__qualname__}",  # which builds it
-        f"{Restorer.__module__}.{Restorer.__qualname__}",
-        f"{__name__}.evaluate",
-    ]
+        f"{Restorer.__module__}.Restorer",
+    )
     return store.Artefact(
         name=f"scores/{protocol['collection'].replace('/', '-')}/{model}-{kind}",
         path=scores_path(protocol["collection"], model, kind),
         recipe=recipe,
-        roots=tuple(roots),
+        roots=(*roots, f"{__name__}.evaluate"),
         starts_from=tuple(run.artefact() for run in behind),
         make=lambda: record(model, kind, collection),
         probe=lambda: probe(model, kind, collection is not None),
@@ -138,7 +134,7 @@ def probe(model: str, kind: str, further: bool) -> dict[str, float]:
 def _probe(model: str, kind: str, further: bool, weights: tuple[str, ...]) -> dict[str, float]:
     found = {}
     for level in catalogue.levels(model, kind, "further" if further else None):
-        restorer = runs.open_weights(runs.Run(model, kind, level))
+        restorer = restorers.open_weights(runs.Run(model, kind, level))
         at = problem(kind, level)
         table = evaluate(restorer, at, "shipped/test", 64, limit=3, further=further)
         means = table.groupby("metric").value.mean()
@@ -157,8 +153,8 @@ def record(model: str, kind: str, collection: str | None = None, device: str = "
     ):
         run = runs.Run(model, kind, level)
         for one in [run] if run.makes else run.tuned:
-            runs.fit(one)  # made now, where it is missing
-        restorer = runs.open_weights(run)
+            fitting.fit(one)  # made now, where it is missing
+        restorer = restorers.open_weights(run)
         given = (protocol["collection"], protocol["crop"], protocol["seed"])
         parts.append(
             evaluate(restorer, problem(kind, level), *given, further=collection is not None)

@@ -11,7 +11,7 @@ from ..data import collections, provenance
 from ..methods.restorer import Restorer
 from ..metrics import distortion
 from ..problems import problem, seeded
-from . import catalogue, evaluation, runs, store
+from . import catalogue, evaluation, restorers, runs, store
 
 VARIATIONS = {
     "the protocol": "centred crop, noise neither clipped nor rounded, no flux through the border, output clipped",
@@ -31,7 +31,7 @@ def card(
     kind: str, level: float, collection: str, crop: int = 256, limit: int | None = None
 ) -> pd.DataFrame:
     """Tidy scores of the tuned classic with each of VARIATIONS, whose name stands in the column ``model``."""
-    restorer, at, rows = runs.load("perona-malik", kind, level), problem(kind, level), []
+    restorer, at, rows = restorers.load("perona-malik", kind, level), problem(kind, level), []
     for image in collections.load(collection)[:limit]:
         for variation in VARIATIONS:
             clean = np.ascontiguousarray(_square(image.pixels, crop, variation))

@@ -1,7 +1,7 @@
 """Tables of scores: tidy in memory, a row for each image and metric; wide on disk, a row for each image.
 
-The first line of a file says what all its rows share, ``# model=foe-s degradation=gaussian collection=bsd68``; metrics are
-columns, with four decimals, and an empty cell is a number that was not measured.
+The first line of a file says what all its rows share, ``# model=foe-s degradation=gaussian collection=bsd68``.
+Metrics are columns, with four decimals; an empty cell is a number that was not measured.
 """
 
 import io

@@ -49,9 +49,9 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 class Objective(ABC):
     """One optimiser and its one-cycle learning rate for all of ``learning``; a subclass says what the loss is.
 
-    Settings: ``rate``, ``steps``, and optionally ``optimiser`` (a key of OPTIMISERS), ``clip`` (the longest gradient) and
-    ``surge``: a step whose gradient is more than that many times as long as the median of the last hundred is left out.
-    ``measure`` names what the loop keeps the best state by, and ``score`` gives it: the higher the better.
+    Settings: ``rate``, ``steps``, and optionally ``optimiser`` (a key of OPTIMISERS), ``clip`` (the longest gradient)
+    and ``surge``: a step whose gradient is more than that many times as long as the median of the last hundred is left
+    out. ``measure`` names what the loop keeps the best state by, and ``score`` gives it: the higher the better.
     Raises ValueError for an unknown optimiser.
     """
 

@@ -62,7 +62,7 @@ METHODS = {"bm3d": bm3d, "nlm": non_local_means, "tv": total_variation, "wavelet
 
 
 class Classical(Denoiser):
-    """A method of METHODS with its strength, told the deviation of the noise: (B, 1, H, W) to the same shape."""
+    """A method of METHODS with its strength, given the deviation of the noise: (B, 1, H, W) to the same shape."""
 
     def __init__(self, method: str, strength: float, noise: float):
         super().__init__()

@@ -10,7 +10,7 @@ from ..base import Denoiser
 class Median(Denoiser):
     """The median of the 3 x 3 pixels around each, reflecting boundary: (B, C, H, W) to the same shape, on the CPU.
 
-    It is told nothing and has nothing to tune. Source: Tukey, Exploratory Data Analysis (1977), by SciPy.
+    It reads no level and has nothing to tune. Source: Tukey, Exploratory Data Analysis (1977), by SciPy.
     """
 
     def forward(self, x: Tensor, sigma: Tensor | float | None = None) -> Tensor:

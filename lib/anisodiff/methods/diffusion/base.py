@@ -13,9 +13,13 @@ class Diffusivity(nn.Module):
     (B, 1, 1, 1); ``state`` what the step before handed on, None at first. Nothing is written on the module while it
     works, so that two images never meet.
 
-    A subclass declares its ``bound``, a number that ``|g|`` never exceeds (infinite where there is none), and whether it
-    is ``signed`` (g may be negative: of all guarantees only the mean's holds), ``reads_sigma``, or ``needs_truth``, the
-    clean batch that only an oracle is given. One that overrides :meth:`condition` says so by ``reads_image``.
+    A subclass declares its ``bound``, a number that ``|g|`` never exceeds (infinite where there is none), and whether
+
+    - it is ``signed``: g may be negative, and of all guarantees only the mean's holds;
+    - it ``reads_sigma``, the level;
+    - it ``reads_image``: :meth:`condition` reads the degraded batch;
+    - it ``needs_truth``, the clean batch, which only an oracle is given.
+
     It may offer ``fast(f, context, steps, tau)``: all steps in one compiled form, for float32 on the CPU.
     """
 

@@ -10,9 +10,8 @@ from .kernels.explicit import compiled
 from .kernels.splines import respond, spline_sum, sum_experts
 
 UNIT = 32.0  # gray levels; with kernels of length one, noise then gives responses of order one
-CURVATURE = (
-    15.0  # by how much the functions together fall, untrained, from no response to the strongest
-)
+# by how much the functions together fall, untrained, from no response to the strongest
+CURVATURE = 15.0
 OFFSET = 2.0  # the untrained sum where no kernel responds
 STRIP = 96  # rows
 

@@ -63,8 +63,8 @@ class LambdaNetwork(nn.Module):
 class LearnedLambda(Diffusivity):
     """``g`` of each edge by option 1 or 2 with the network's ``lambda = 1 + z^2``; range (0, 1], bound 1.
 
-    The lambda is read off the degraded image once and kept for all steps: it is the context. ``lambda_`` is the untrained
-    network's lambda.
+    The lambda is read off the degraded image once and kept for all steps: it is the context. ``lambda_`` is that of
+    the untrained network.
     """
 
     reads_image = True
@@ -120,8 +120,8 @@ class LearnedLambdaTime(Diffusivity):
 
     A network corrects the tuned classic's choices, ``lambda = lambda_tuned exp(z_1)`` and ``share = sigmoid(logit
     share_tuned + z_2)``, and is zero when untrained. Both are read off the degraded image once. ``tuned`` as in
-    :class:`TunedSettings`; ``steps`` and ``tau`` are the diffusion's, which give the time there is to share. The network
-    of a noise-``blind`` one is not told the level.
+    :class:`TunedSettings`; ``steps`` and ``tau`` are the diffusion's, which give the time there is to share. The
+    network of a noise-``blind`` one does not see the level.
     """
 
     reads_image = True

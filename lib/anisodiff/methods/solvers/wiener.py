@@ -7,9 +7,8 @@ from ...problems.base import LinearOperator
 from ...problems.operators import GaussianBlur
 from ..base import Method
 
-ROUNDING = (
-    5e-6  # gray levels: the standard deviation of what float32 rounds away from values above 128
-)
+# gray levels: the standard deviation of what float32 rounds away from values above 128
+ROUNDING = 5e-6
 
 
 class Wiener(Method):

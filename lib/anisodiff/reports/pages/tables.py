@@ -1,6 +1,7 @@
 """Tables that a reader can sort and filter (book/_static/tables.js does it), as HTML."""
 
 import html
+import math
 from collections.abc import Sequence
 
 
@@ -39,6 +40,23 @@ def command(line: str) -> Html:
 def number(value: float, digits: int = 2, sign: str = "") -> str:
     """A number as the book prints it, with a true minus."""
     return f"{value:{sign}z.{digits}f}".replace("-", "−")
+
+
+def count(value: float) -> str:
+    """A large number by its thousands, millions or billions: ``31.4 K``."""
+    for scale, letter in ((1e9, "G"), (1e6, "M"), (1e3, "K")):
+        if value >= scale:
+            return f"{value / scale:.3g} {letter}"
+    return f"{value:.3g}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that suits them; a dash where the time is not known (NaN)."""
+    if math.isnan(seconds):
+        return "–"
+    if seconds >= 90:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds:.1f} s" if seconds >= 0.95 else f"{1e3 * seconds:.0f} ms"
 
 
 def _cell(content) -> str:

@@ -1,0 +1,92 @@
+"""What a Field of Experts has learned: its functions, its strongest experts, and its common function.
+
+The functions are ``phi_i`` of :class:`~anisodiff.methods.diffusion.experts.Experts`, on [0, 1], of the sigmoid of a
+kernel's response.
+"""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ..methods.diffusion import evolution
+from ..methods.restorer import Restorer
+from ..metrics.ellipticity import turning_point
+from ..metrics.structure import beyond_range
+from ..study import restorers
+from . import claims, records
+
+
+def functions(restorer: Restorer, x: np.ndarray) -> np.ndarray:
+    """``phi_i(x)`` for x (n) in [0, 1]: (E, n)."""
+    with torch.inference_mode():
+        learned = restorer.module.diffusivity.functions
+        return learned.functions(torch.from_numpy(x).float()).numpy()
+
+
+def similarity(restorer: Restorer, x: np.ndarray) -> float:
+    """The mean correlation of two different functions on x (n), over all pairs."""
+    every = functions(restorer, x)
+    return float(np.corrcoef(every)[np.triu_indices(len(every), 1)].mean())
+
+
+def strongest(restorer: Restorer, degraded: np.ndarray, count: int) -> np.ndarray:
+    """The experts, (count) indices, whose ``phi_i`` have the largest standard deviation over the pixels of (H, W)."""
+    x = np.linspace(0, 1, 201)
+    batch = torch.from_numpy(degraded)[None, None]
+    with torch.inference_mode():
+        responses = torch.sigmoid(restorer.module.diffusivity.responses(batch))
+    seen = responses[0].flatten(1).numpy()
+    pairs = zip(seen, functions(restorer, x), strict=True)
+    spread = np.array([np.interp(response, x, function).std() for response, function in pairs])
+    return np.argsort(-spread)[:count]
+
+
+def common(restorer: Restorer, response: np.ndarray) -> np.ndarray:
+    """``G(x) = sigmoid(sum_i phi_i(sigmoid(x)))``, g where all kernels have the same response x: (n) to (n).
+
+    Without the bound, and for the functions of Roth and Black, ``exp`` in place of the outer sigmoid.
+    """
+    diffusivity = restorer.module.diffusivity
+    experts = len(diffusivity.kernels)
+    with torch.inference_mode():
+        alike = torch.from_numpy(response).float().expand(1, experts, 1, -1)
+        total = diffusivity.functions(alike)[0, 0, 0]
+        g = torch.sigmoid(total) if diffusivity.bounded else torch.exp(total)
+    return g.numpy()
+
+
+def ellipticity_table(models: list[str], levels: tuple[float, ...]) -> pd.DataFrame:
+    """Whether each model's common function is anisotropic, and where its ellipticity turns negative.
+
+    A row a model and level, for responses up to 6 in size: ``above`` and ``below`` say whether G is anisotropic for
+    positive and for negative responses, ``turns_above`` and ``turns_below`` at which size (infinite: never).
+    """
+    size = np.linspace(0, 6, 601)
+    rows = []
+    for model in models:
+        for level in levels:
+            restorer = restorers.load(model, "gaussian", level)
+            above, turns_above = turning_point(size, common(restorer, size).astype(float))
+            below, turns_below = turning_point(size, common(restorer, -size).astype(float))
+            rows.append((model, level, above, turns_above, below, turns_below))
+    columns = ["model", "level", "above", "turns_above", "below", "turns_below"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def over_release(level: float) -> records.Interval:
+    """By how much more FoE-S gains on the tuned classic than the released weights do, in dB, with its 95 % interval.
+
+    The release's gain is known by its mean and standard error alone, so that the variances of both gains are added.
+    """
+    ours, low, high = records.gain("foe-s", "perona-malik", level=level)
+    theirs = claims.published("release-gain", "FoE-S", level, "psnr")
+    error = claims.published("release-gain", "FoE-S", level, "error")
+    half = float(np.hypot((high - low) / 2, 1.96 * error))
+    return ours - theirs, ours - theirs - half, ours - theirs + half
+
+
+def excess(restorer: Restorer, degraded: np.ndarray) -> tuple[float, float]:
+    """The largest g of all steps, and by how many gray levels a state leaves the range of the degraded image."""
+    found = evolution.states(restorer, degraded)
+    largest = max(float(restorer.coefficient(u, degraded).max()) for u in found[:-1])
+    return largest, beyond_range(found, degraded)

@@ -1,0 +1,114 @@
+"""Making the weights of a run: tuned or trained, written with what made them, recorded in the store."""
+
+import time
+from dataclasses import asdict
+
+import numpy as np
+from torch import nn
+
+from ..data import collections, provenance
+from ..problems import PROBLEMS, problem
+from ..training import loop, tuning
+from ..training.batches import Batches, Problems
+from . import catalogue, restorers, store, weights
+from .runs import Run
+
+
+def fit(run: Run, device: str = "cpu") -> None:
+    """Tune or train a model and write its weights; nothing to do where they are there and current.
+
+    What it starts from is made first. A training that was interrupted goes on from its last checkpoint. Raises
+    ValueError for a model without weights, and TrainingFailed when the loss is not finite.
+    """
+    if not run.makes:
+        raise ValueError(f"{run.model} has nothing to fit")
+    for ancestor in run.ancestors:
+        fit(ancestor)
+    if run.weights.is_file() and store.is_current(run.artefact()):
+        return  # what is too large to be shipped may be current without being here
+    stamp, start = provenance.stamp(device), time.monotonic()
+    module, facts = tune(run) if run.makes == "tune" else train(run, device)
+    seconds = round(time.monotonic() - start, 1)  # a resumed training counts its own
+    header = {"run": asdict(run), "settings": run.settings, "seconds": seconds} | facts | stamp
+    weights.write(run.weights, module, header)
+    large = run.weights.stat().st_size > weights.SHIPPED or not run.entry.shipped
+    found = {"seconds": header["seconds"]} | stamp | ({"header": header} if large else {})
+    store.record(run.artefact(), found)
+
+
+def tune(run: Run, collection: str = "", side: int = 256, **other) -> tuple[nn.Module, dict]:
+    """The setting with the best mean PSNR on training crops, as a module and what there is to say of it."""
+    settings, own = run.settings | other, run.entry.arguments(run.level)
+    levels = PROBLEMS[run.problem].levels if run.all_levels else [run.level]
+    pairs = [
+        tuning.degraded_crops(
+            collection or run.collection,
+            problem(run.problem, level),
+            settings["crops"],
+            side,
+            run.seed,
+        )
+        for level in levels
+    ]
+    crops = [np.concatenate(part) for part in zip(*pairs, strict=True)]
+    if "strengths" in settings:
+        fixed = own | {"noise": run.level}
+
+        def build(strength: float) -> nn.Module:
+            return run.entry.build({"strength": strength} | fixed)
+
+        tuned, score = tuning.tune_strength(*crops, settings, run.level, build)
+    else:
+        fixed = own | {"tau": settings["tau"]}
+        tuned, score = tuning.tune_scheme(*crops, settings, own["option"], "released" in run.model)
+    arguments = tuned | fixed
+    return run.entry.build(arguments), {"build": arguments, "tuned": tuned, "training_psnr": score}
+
+
+def train(run: Run, device: str = "cpu") -> tuple[nn.Module, dict]:
+    """Minimise the run's objective over random degraded crops; the module and what there is to say of it."""
+    objective, arguments = _begin(run)
+    batches = _batches(run, run.collection, run.settings["crop"])
+    file = f"{run.name.replace('/', '-')}-{store.token(run.artefact())}.pt"
+    checkpoint = provenance.ROOT / "_build/checkpoints" / file
+    facts = loop.train(objective, batches, checkpoint, run.name, device)
+    module = objective.module.cpu()
+    module.load_state_dict(
+        weights.stored(module)
+    )  # in half precision: what is kept is what is scored
+    score = objective.score(batches.validation(run.settings["validation"]))
+    return module, {"build": arguments} | facts | {f"validation_{objective.measure}_stored": score}
+
+
+def probe(run: Run) -> dict[str, float]:
+    """What tells whether changed code still makes these weights.
+
+    The first steps of the training on tiny crops of images that everybody has, or a tiny tuning on them.
+    """
+    if run.makes == "tune":
+        _, facts = tune(run, "shipped/train", 64, crops=1, tries=3)
+        return {"psnr": facts["training_psnr"]} | facts["tuned"]
+    objective, _ = _begin(run)
+    batches = _batches(run, "shipped/train", crop=32)
+    losses = {
+        f"loss {step}": objective.step(batches.training(step, 2))["loss"] for step in range(3)
+    }
+    # An untrained network may hardly see what befell the crops, so that these are looked at as well.
+    many = batches.training(0, 32)
+    drawn = {"clean": many.clean.mean(), "error": (many.degraded - many.clean).abs().mean()}
+    drawn = {name: float(value) for name, value in drawn.items()}
+    return losses | drawn | {objective.measure: objective.score(batches.validation(2))}
+
+
+def _begin(run: Run) -> tuple[loop.Objective, dict]:
+    """The objective of the untrained model, and what that is built of."""
+    arguments = run.arguments()
+    return loop.begin(
+        lambda: restorers.build(run.entry, arguments), run.settings, run.drawn_from
+    ), arguments
+
+
+def _batches(run: Run, collection: str, crop: int) -> Batches:
+    kinds = tuple(catalogue.problems().values()) if run.universal else (PROBLEMS[run.problem],)
+    problems = Problems(kinds, None if run.all_levels else run.level)
+    return Batches(collections.load(collection), problems, crop, run.drawn_from)

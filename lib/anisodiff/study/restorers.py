@@ -1,0 +1,134 @@
+"""Models of the study with their weights, ready to restore."""
+
+import re
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from ..data import provenance
+from ..methods.device import chosen
+from ..methods.restorer import Restorer
+from ..problems import PROBLEMS, Problem, problem
+from . import catalogue, store, weights
+from .catalogue import Entry
+from .runs import Run
+
+
+class UntrainedLevel(UserWarning):
+    """A level that no weights were made for."""
+
+
+def fitted(
+    model: str, problem: str, level: float, profile: str = "quick", seed: int = 0
+) -> Restorer:
+    """A model for exactly this problem and level: the shipped weights, else some made now on a profile's budget."""
+    from . import fitting  # late: it builds models
+
+    run = Run(model, problem, level, profile, seed)
+    shipped = run.in_profile("paper")
+    if shipped.weights.is_file() and store.state(shipped.artefact()).usable:
+        return open_weights(shipped)
+    fitting.fit(run)
+    return open_weights(run)
+
+
+def build(entry: Entry, arguments: dict):
+    """An entry's method or module of arguments; paths to weights of what it uses become the trained modules."""
+    loaded = {name: _used(provenance.ROOT / arguments[name]) for name in entry.uses}
+    return entry.build(arguments | loaded)
+
+
+def _used(path: Path) -> nn.Module:
+    tensors, header = weights.read(path)
+    name = header.get("run", header.get("experiment"))["model"]
+    module = catalogue.entry(name).build(header["build"])
+    module.load_state_dict(tensors)
+    return module.float().eval().requires_grad_(False)
+
+
+def load(
+    name: str,
+    degradation: str = "gaussian",
+    level: float = 25,
+    seed: int = 0,
+    *,
+    problem: Problem | None = None,
+    device: str | None = None,
+) -> Restorer:
+    """A model of the study with its shipped weights for a problem, ready to restore.
+
+    The problem is given by its name and level (``degradation``, ``level``), or as such; ``device`` as in
+    :func:`~anisodiff.methods.device.chosen`. Where no weights were made for
+    the level, those of the nearest level are taken, with an UntrainedLevel warning.
+    Raises ValueError for an unknown model, problem or a level out of range, FileNotFoundError where the problem has no
+    weights at all, and OSError for damaged ones.
+    """
+    if problem is not None:
+        degradation, level = problem.name, problem.level
+    wanted = Run(name, degradation, level, seed=seed)
+    if not wanted.makes and not wanted.entry.init_from:
+        return open_weights(wanted, problem, device)
+    made = levels_with_weights(name if wanted.makes else wanted.entry.init_from, degradation, seed)
+    if not made:
+        has = [kind for kind in PROBLEMS if levels_with_weights(name, kind, seed)]
+        raise FileNotFoundError(
+            f"{name} has no weights for {degradation} (it has them for: {', '.join(has) or 'nothing'}); "
+            f"`anisodiff fit {name} --degradation {degradation} --level {level:g}` makes them"
+        )
+    nearest = min(made, key=lambda other: abs(np.log(other / level)))
+    if wanted.all_levels and made[0] <= level <= made[-1]:
+        nearest = level
+    if nearest != level:
+        warnings.warn(
+            f"{name} was not made for {degradation} at {level:g}, only at {', '.join(f'{at:g}' for at in made)}: "
+            f"the weights for {nearest:g} are used",
+            UntrainedLevel,
+            stacklevel=2,
+        )
+    return open_weights(replace(wanted, level=nearest), problem, device)
+
+
+def levels_with_weights(name: str, problem: str, seed: int = 0) -> list[float]:
+    """The levels of a problem for which shipped weights are on disk, all where one set serves them."""
+    levels = PROBLEMS[problem].levels
+    first = Run(name, problem, levels[0], seed=seed)
+    if first.all_levels:
+        return list(levels) if first.weights.is_file() else []
+    ending = f"-seed-{seed}" if seed else ""
+    there = (provenance.ROOT / "data/weights" / name).glob("*.safetensors")
+    found = (re.fullmatch(rf"{problem}-([\d.e+-]+?){ending}", path.stem) for path in there)
+    return sorted(float(match[1]) for match in found if match)
+
+
+def open_weights(run: Run, given: Problem | None = None, device: str | None = None) -> Restorer:
+    """The model of a run with the weights it has on disk, or built of those of the model it starts from."""
+    if run.makes:
+        tensors, header = weights.read(run.weights)
+        made = build(run.entry, header["build"])
+        made.load_state_dict(tensors)
+        made = made.float()
+    else:
+        made, header = (
+            build(run.entry, run.arguments()),
+            weights.read(run.tuned[0].weights)[1] if run.tuned else {},
+        )
+    at = problem(run.problem, run.level)
+    if given is not None and given.level == at.level:
+        at = given
+    return _restorer(run, made, header, at, chosen(device))
+
+
+def untrained(run: Run) -> Restorer:
+    """The model of a run as it is before its training."""
+    return _restorer(
+        run, build(run.entry, run.arguments()), {}, problem(run.problem, run.level), "cpu"
+    )
+
+
+def _restorer(run: Run, made, header: dict, at: Problem, device: str) -> Restorer:
+    if isinstance(made, nn.Module):
+        made = made.eval().requires_grad_(False).to(device)
+    return Restorer(run.model, run.entry.lift(made), at, header, run.entry.restores, device)

@@ -1,0 +1,113 @@
+"""The written book: figures leave the pages for files, and what lies beside the pages is lean."""
+
+import base64
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+from sphinx.testing.util import SphinxTestApp
+
+from anisodiff.data import provenance
+
+EXTENSIONS = provenance.ROOT / "book/_ext"
+CONTENT = {"light": b"pixels on white", "dark": b"pixels on black"}
+FIGURE = "".join(
+    f'<img class="only-{theme} figure" alt="a &lt; b" width="672" height="300" '
+    f'style="height: auto" loading="lazy" decoding="async" src="{{{theme}}}">'
+    for theme in CONTENT
+)
+URIS = {
+    theme: f"data:image/webp;base64,{base64.b64encode(content).decode()}"
+    for theme, content in CONTENT.items()
+}
+CODE = f"print('<img src=\"{URIS['light']}\">')"
+NOTEBOOK = {
+    "cells": [
+        {"cell_type": "markdown", "metadata": {}, "source": "# Noise"},
+        {
+            "cell_type": "code",
+            "metadata": {"tags": ["injected-parameters"]},
+            "source": "sigma = 25",
+            "outputs": [],
+            "execution_count": 1,
+        },
+        {
+            "cell_type": "code",
+            "metadata": {},
+            "source": "show(σ)",
+            "outputs": [{"output_type": "display_data"}],
+            "execution_count": 2,
+        },
+    ],
+    "metadata": {"kernelspec": {"name": "python3"}},
+    "nbformat": 4,
+    "nbformat_minor": 5,
+}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory) -> Path:
+    """The output of a small book: one figure on two pages, one of them in a subfolder, and on one twice."""
+    root = tmp_path_factory.mktemp("book")
+    (root / "conf.py").write_text(
+        f"import sys; sys.path.insert(0, {str(EXTENSIONS)!r})\n"
+        "extensions = ['figure_files', 'lean_output']\nhtml_theme = 'basic'\n"
+        "html_static_path = ['ours']\n"
+    )
+    raw = f"\n.. raw:: html\n\n   {FIGURE.format(**URIS)}\n"
+    code = f"\n.. code-block:: text\n\n   {CODE}\n"
+    (root / "index.rst").write_text(
+        f"Book\n====\n\n.. toctree::\n\n   notebooks/noise\n{raw}{raw}{code}"
+    )
+    (root / "notebooks").mkdir()
+    (root / "notebooks/noise.rst").write_text(f"Noise\n=====\n{raw}")
+    (root / "ours/locales").mkdir(parents=True)
+    for name in ("style.css", "style.css.map", "locales/de.mo"):
+        (root / "ours" / name).touch()
+    sources = root / "_build/html/_sources/notebooks"
+    sources.mkdir(parents=True)
+    (sources / "noise.ipynb").write_text(json.dumps(NOTEBOOK), "utf-8")
+    app = SphinxTestApp("html", srcdir=root)
+    app.build()
+    app.cleanup()
+    return root / "_build/html"
+
+
+def figures(page: Path) -> str:
+    return "".join(re.findall('<img class="only-[^>]*>', page.read_text("utf-8")))
+
+
+@pytest.mark.parametrize(("page", "up", "count"), [("index", "", 2), ("notebooks/noise", "../", 1)])
+def test_only_the_sources_of_figures_change(written, page, up, count):
+    names = {
+        theme: f"{up}_images/{hashlib.sha256(content).hexdigest()[:16]}.webp"
+        for theme, content in CONTENT.items()
+    }
+    assert figures(written / f"{page}.html") == FIGURE.format(**names) * count
+    for theme, name in names.items():
+        assert (written / page).parent.joinpath(name).read_bytes() == CONTENT[theme]
+
+
+def test_equal_figures_share_one_file(written):
+    assert len(list((written / "_images").iterdir())) == len(CONTENT)
+
+
+def test_a_listing_keeps_its_text(written):
+    text = (written / "index.html").read_text("utf-8")
+    assert text.count("data:image/") == 1 and URIS["light"] in text
+
+
+def test_a_download_is_the_notebook_without_its_run(written):
+    text = (written / "_sources/notebooks/noise.ipynb").read_text("utf-8")
+    first, _, last = NOTEBOOK["cells"]
+    run = {"outputs": [], "execution_count": None}
+    assert json.loads(text) == NOTEBOOK | {"cells": [first, last | run]}
+    assert "σ" in text
+
+
+def test_the_theme_leaves_no_ballast(written):
+    assert (written / "_static/style.css").exists()
+    assert not list((written / "_static").rglob("*.map"))
+    assert not (written / "_static/locales").exists()

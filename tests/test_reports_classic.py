@@ -1,0 +1,135 @@
+"""What the pages on the classic, the learned lambda and the degradations report."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from anisodiff.methods.restorer import Restorer
+from anisodiff.metrics import conservation, distortion, statistics
+from anisodiff.problems import problem
+from anisodiff.reports import degradations, learned_lambda, perona_malik, records
+from anisodiff.study import restorers, runs
+
+# Statistics
+
+
+def test_range_and_drift_by_hand():
+    states = [torch.tensor([[0.0, 4.0]]), torch.tensor([[1.0, 2.0]]), torch.tensor([[2.0, 2.0]])]
+    assert conservation.extremes(states).tolist() == [[0, 1, 2], [4, 2, 2]]
+    assert conservation.mean_drift(states).tolist() == [0, 0.5, 0]
+    assert conservation.mean_drift([state.numpy() for state in states]).tolist() == [0, 0.5, 0]
+
+
+def test_quartiles_by_hand():
+    values = pd.Series([1.0, 2, 3, 4, 5, 7])
+    found = statistics.quartiles(values, pd.Series([5, 5, 5, 5, 5, 9]))
+    assert found.loc[5].tolist() == [2, 3, 4]
+    assert found.loc[9].tolist() == [7, 7, 7]
+
+
+def test_correlation_of_logarithms():
+    first = pd.Series([1.0, 2, 8, 3], index=list("abcd"))
+    shuffled = (5 * first**-2).loc[list("dbca")]
+    assert statistics.log_correlation(first, shuffled) == pytest.approx(-1), "paired by the index"
+    with pytest.raises(ValueError, match="4 and 3, 3 in common"):
+        statistics.log_correlation(first, first[:3])
+    with pytest.raises(ValueError, match="above 0, got -1"):
+        statistics.log_correlation(first, -first / first)
+
+
+def test_settings_of_either_header():
+    found = [
+        records.settings(Restorer("x", None, None, header={"settings": settings}))
+        for settings in ({"steps": 8}, {"collection": "a", "train": {"steps": 8}})
+    ]
+    assert found == [{"steps": 8}, {"steps": 8}]
+
+
+# The classic
+
+
+def test_tuning_surface_starts_at_the_input():
+    surface = perona_malik.tuning_surface(runs.Run("perona-malik", "gaussian", 25, "smoke"), 3, 2)
+    assert surface.shape == (3, 3)
+    assert surface.columns[[0, -1]].tolist() == [5, 200]
+    assert surface.loc[0].nunique() == 1, "without a step lambda does nothing"
+    assert (surface.loc[2] > surface.loc[0]).all()
+
+
+def test_settings_as_text():
+    assert perona_malik.setting("perona-malik", "blur", 4) == "nothing"
+    tuned = restorers.load("perona-malik", "gaussian", 25).header["tuned"]
+    cell = perona_malik.setting("perona-malik", "gaussian", 25)
+    assert cell == f"{tuned['lambda_']:.0f}, {tuned['steps']}"
+
+
+def test_beside_published():
+    table = perona_malik.beside_published({"perona-malik": "ours"}, [25])
+    psnr = records.by_image("perona-malik", level=25).mean()
+    assert table.index.tolist() == ["published", "ours"]
+    assert table.loc["ours", "sigma 25"].startswith(f"{psnr:.2f} / 0.")
+
+
+# The learned lambda
+
+
+def test_compare_gives_oracles_the_truth():
+    clean = records.photograph("camera", side=64)
+    degraded = records.degraded(clean, "camera", problem("gaussian", 25))
+    oracle = restorers.open_weights(runs.Run("perona-malik-oracle-lambda", "gaussian", 25))
+    models = {"tuned": restorers.load("perona-malik", "gaussian", 25), "oracle": oracle}
+    scores, lambdas = learned_lambda.compare(models, clean, degraded)
+    assert scores["input"] == distortion.psnr(np.clip(degraded, 0, 255), clean)
+    assert scores["oracle"] >= scores["tuned"] > scores["input"]
+    assert lambdas.keys() == {"oracle"}
+
+
+def test_strategies_of_a_model_without_steps():
+    facts, models = {"g-borders": "borders"}, {"perona-malik": "classic"}
+    table = learned_lambda.strategies(facts, models, ["gaussian", "blur"])
+    assert table.loc["blur", "borders, classic"] == "no steps"
+    assert table.loc["gaussian", "borders, classic"].startswith("−0.")
+
+
+# The degradations
+
+
+def test_protocol_card_as_a_table():
+    card = degradations.protocol_card(records.recorded("gaussian", "protocol-card"))
+    card = card.set_index("changed")
+    assert card.loc["the protocol", "difference"] is None
+    mean, low, high = card.loc["output rounded", "difference"]
+    assert low < mean < high < 0
+    gap = card.loc["output rounded", "PSNR"] - card.loc["the protocol", "PSNR"]
+    assert mean == pytest.approx(gap)
+
+
+def test_strongest_model_is_no_oracle():
+    found = degradations.strongest(problem("blur", 4))
+    assert "truth" not in found.method.needs
+    best = records.by_image(found.name, "psnr", "blur", 4).mean()
+    assert best > records.by_image("perona-malik", "psnr", "blur", 4).mean()
+    assert degradations.strongest(problem("blur", 4, sigma=2)) is None
+
+
+def test_classic_of_a_problem():
+    assert degradations.tuned_classic(problem("downsample", 2)) is None
+    assert degradations.tuned_classic(problem("blur", 4)).header["tuned"]["steps"] == 0
+
+
+def test_solvers_beside_the_models_of_the_study(monkeypatch):
+    names = ("salt-pepper", "downsample")
+    chosen = {name: degradations.SOLVERS[name] for name in names}
+    monkeypatch.setattr(degradations, "SOLVERS", chosen)
+    table = degradations.solved(["camera"], side=48).set_index("problem")
+    assert (table.solver > table.input).all()
+    assert table.study.isna().tolist() == table.classic.isna().tolist() == [False, True]
+    means = degradations.solved_means(table.reset_index())
+    assert means.solver.tolist() == table.solver.tolist()
+
+
+def test_enlarged_repeats_pixels():
+    small = np.array([[1.0, 2.0]], np.float32)
+    assert degradations.enlarged(small, (2, 4)).tolist() == [[1, 1, 2, 2]] * 2
+    assert degradations.enlarged(small, (1, 2)).tolist() == small.tolist()
