@@ -1,6 +1,7 @@
-"""Pages and their pipeline, on toy pages in a folder of their own."""
+"""Pages and their pipeline, on toy pages in a checkout of their own."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from anisodiff.data import provenance
 from anisodiff.reports import pages
+from anisodiff.reports.pages import freshness
 from anisodiff.reports.pages.parameters import declared
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,17 +29,25 @@ profile: str = "quick"  # budget of the run {smoke, quick, paper}"""
 BODY = """\
 page.number("psnr", 20 + sigma / 100)
 display({"text/html": f"<img alt='noise {sigma}'>"}, metadata={"figure": "noise"}, raw=True)"""
+READING = (
+    BODY
+    + """
+with open("data/weights/model") as file:
+    file.read()
+open("data/made", "w").close()"""
+)
 
 
 @pytest.fixture
 def study(tmp_path):
-    """A study of two pages and a prose page."""
+    """A checkout with the library, two pages, of which the first reads a file, and a prose page."""
+    shutil.copytree(ROOT / "lib", tmp_path / "lib")
     files = {
         "Snakefile": (ROOT / "Snakefile").read_text(),
-        "study.yml": "pages:\n  first: {reads: ['data/weights/*']}\n  second: {parameters: {sigma: 40}}\n",
+        "study/toy.yml": "toy: {}\n",
         "requirements.txt": "",
-        "lib/toy.py": "",
         "data/weights/model": "trained",
+        "data/weights/other": "trained",
         "_config.yml": "title: toy\nonly_build_toc_files: true\nexecute: {execute_notebooks: 'off'}\n",
         "_toc.yml": "format: jb-book\nroot: book/index\nchapters:\n- file: notebooks/first\n- file: notebooks/second\n",
         "book/index.md": "# Toy\n",
@@ -44,16 +55,17 @@ def study(tmp_path):
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    write_page(tmp_path, "first")
+    write_page(tmp_path, "first", READING)
     write_page(tmp_path, "second")
     return tmp_path
 
 
 def write_page(root, name, body=BODY):
+    start = f'from anisodiff.reports import pages\npage = pages.start(globals(), "{name}")'
     cells = [
         new_markdown_cell(f"# Page {name}\n\nIt is {{glue:text}}`{name}_psnr` dB."),
         new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}),
-        new_code_cell(f'from anisodiff import pages\npage = pages.start(globals(), "{name}")'),
+        new_code_cell(start),
         new_code_cell(body),
         new_code_cell("page.finish()"),
     ]
@@ -65,10 +77,21 @@ def write_page(root, name, body=BODY):
     nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
 
 
+def environment(root):
+    return os.environ | {"PYTHONPATH": str(root / "lib")}
+
+
 def call(root, *command):
     """The exit status of a command and what it said."""
     words = [str(word) for word in command]
-    done = subprocess.run(words, cwd=root, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        words,
+        cwd=root,
+        env=environment(root),
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
     return done.returncode, done.stdout + done.stderr
 
 
@@ -77,17 +100,8 @@ def page(root, *arguments):
 
 
 def snakemake(target="book"):
-    options = [
-        "--cores",
-        "2",
-        "--rerun-incomplete",
-        "--nolock",
-        "--keep-going",
-        "--quiet",
-        "progress",
-        "host",
-    ]
-    return [BIN / "snakemake", *options, "--config", "profile=quick", "--", target]
+    words = "--cores 2 --rerun-incomplete --nolock --keep-going --quiet progress host --config"
+    return [BIN / "snakemake", *words.split(), "profile=quick", "--", target]
 
 
 def ran(said):
@@ -111,44 +125,40 @@ def start(injected="", **values):
     return pages.start({"In": cells} | defaults | values, "toy")
 
 
-def test_parameters_are_as_declared():
+def test_parameters_are_as_declared_and_read_from_the_command_line():
     assert start().parameters["levels"] == [15.0, 25.0]
     assert start().profile == "quick"
     given = start("sigma = 30", sigma=30).parameters["sigma"]
-    assert given == 30.0
-    assert isinstance(given, float)
+    assert given == 30.0 and isinstance(given, float)
+    known = declared(PARAMETERS)
+    assert known["sigma"].read("3e1") == 30.0
+    assert known["levels"].read("[15, 30]") == [15.0, 30.0]
+    assert known["clip"].read("false") is False
+    assert known["option"].read("one") == "one"
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "expected"),
-    [
-        ("sigma", 300, "a float in [1, 100]"),
-        ("sigma", float("nan"), "a float in [1, 100]"),
-        ("sigma", "30", "a float in [1, 100]"),
-        ("steps", 2.0, "an int in [1, 10]"),
-        ("steps", True, "an int in [1, 10]"),
-        ("levels", 15.0, "a list of float in [1, 100]"),
-        ("levels", [15.0, 200.0], "a list of float in [1, 100]"),
-        ("option", "three", "a str, one of {one, two}"),
-        ("clip", 1, "a bool"),
-    ],
-)
-def test_ill_valued_parameters_are_refused(name, value, expected):
-    with pytest.raises(pages.ParameterError) as error:
-        start(**{name: value})
-    assert str(error.value).startswith(f"{name} = {value!r} is refused: give {expected} (")
+REFUSED = [
+    ("sigma", 300, "a float in [1, 100]"),
+    ("sigma", float("nan"), "a float in [1, 100]"),
+    ("sigma", "30", "a float in [1, 100]"),
+    ("steps", 2.0, "an int in [1, 10]"),
+    ("steps", True, "an int in [1, 10]"),
+    ("levels", 15.0, "a list of float in [1, 100]"),
+    ("levels", [15.0, 200.0], "a list of float in [1, 100]"),
+    ("option", "three", "a str, one of {one, two}"),
+    ("clip", 1, "a bool"),
+]
 
 
-def test_unknown_parameter_is_refused():
+def test_bad_parameters_are_refused():
+    for name, value, expected in REFUSED:
+        with pytest.raises(pages.ParameterError) as error:
+            start(**{name: value})
+        assert str(error.value).startswith(f"{name} = {value!r} is refused: give {expected} (")
+    expected = "unknown parameter 'sigmaa' = 30; this page has: sigma, steps, levels, option, clip, profile"
     with pytest.raises(pages.ParameterError) as error:
         start("# Parameters\nsigmaa = 30\n", sigmaa=30)
-    expected = "unknown parameter 'sigmaa' = 30; this page has: sigma, steps, levels, option, clip, profile"
     assert str(error.value) == expected
-
-
-def test_a_page_without_parameters_says_how_they_are_written():
-    with pytest.raises(pages.ParameterError, match="one a line, such as 'sigma: float"):
-        pages.start({"In": ["x = 3", "pages.start(globals(), 'toy')"], "x": 3}, "toy")
 
 
 def test_declarations_that_cannot_be_checked_are_refused():
@@ -158,22 +168,11 @@ def test_declarations_that_cannot_be_checked_are_refused():
         pages.ParameterError, match=r"range of parameter 'x' cannot be read: \[low, 3\]"
     ):
         declared("x: int = 1  # count [low, 3]")
+    with pytest.raises(pages.ParameterError, match="one a line, such as 'sigma: float"):
+        pages.start({"In": ["x = 3", "pages.start(globals(), 'toy')"], "x": 3}, "toy")
 
 
-def test_words_of_the_command_line():
-    known = declared(PARAMETERS)
-    assert known["sigma"].read("3e1") == 30.0
-    assert known["levels"].read("[15, 30]") == [15.0, 30.0]
-    assert known["clip"].read("false") is False
-    assert known["option"].read("one") == "one"
-
-
-def test_a_number_is_finite():
-    with pytest.raises(ValueError, match="number 'psnr' of page 'toy' is nan"):
-        start().number("psnr", float("nan"))
-
-
-def test_a_number_is_shown_with_a_true_minus_and_kept_as_it_is(monkeypatch):
+def test_a_number_is_finite_shown_with_a_true_minus_and_kept_as_it_is(monkeypatch):
     shown = []
     monkeypatch.setattr(
         "IPython.display.display", lambda data, metadata, raw: shown.append((data, metadata))
@@ -182,6 +181,21 @@ def test_a_number_is_shown_with_a_true_minus_and_kept_as_it_is(monkeypatch):
     ((data, metadata),) = shown
     assert list(data.values()) == ["'−0.13'"]
     assert metadata["number"] == {"name": "gain", "value": -0.127, "digits": 2}
+    with pytest.raises(ValueError, match="number 'psnr' of page 'toy' is nan"):
+        start().number("psnr", float("nan"))
+
+
+def test_what_is_refused_starts_nothing(study):
+    output = ("--output", study / "out.ipynb")
+    assert page(study, "run", "first", *output, "-p", "steps", "2.5") == (
+        1,
+        "steps = 2.5 is refused: give an int in [1, 10] (diffusion steps)\n",
+    )
+    assert page(study, "run", "third", *output) == (
+        1,
+        "no page 'third'; there are: first, second\n",
+    )
+    assert not (study / "_build").exists()
 
 
 def test_papermill_alone_refuses_in_one_line(study):
@@ -191,22 +205,6 @@ def test_papermill_alone_refuses_in_one_line(study):
     assert status != 0
     assert said.split("\n")[-3].startswith(
         "ParameterError: unknown parameter 'sigmaa' = 30; this page has: sigma, "
-    )
-
-
-def test_a_refused_parameter_starts_nothing(study):
-    status, said = page(
-        study, "run", "first", "--output", study / "out.ipynb", "-p", "steps", "2.5"
-    )
-    assert status == 1
-    assert said == "steps = 2.5 is refused: give an int in [1, 10] (diffusion steps)\n"
-    assert not (study / "_build").exists()
-
-
-def test_an_unknown_page_names_those_there_are(study):
-    assert page(study, "run", "third", "--output", study / "out.ipynb") == (
-        1,
-        "no page 'third'; there are: first, second\n",
     )
 
 
@@ -224,14 +222,15 @@ def test_a_failed_page_keeps_its_notebook_and_log(study):
     assert "OSError: no more" in log
 
 
-def test_a_page_leaves_its_provenance_and_is_compared(study):
+def test_a_page_leaves_its_provenance_with_all_files_read_and_is_compared(study):
     book = study / "_build/source/notebooks/first.ipynb"
     status, said = page(study, "run", "first", "--output", book)
     assert (status, said) == (0, "")
     record = nbformat.read(book, as_version=4).metadata["anisodiff"]
     assert record["page"] == "first"
     assert record["parameters"]["sigma"] == 25.0
-    assert record.keys() >= {"commit", "dirty", "date", "device", "seconds", "used", "versions"}
+    assert record.keys() >= {"commit", "dirty", "date", "device", "seconds", "versions"}
+    assert record["used"] == {"data/weights/model": provenance.sha256(b"trained")[:12]}
     assert str(study) not in book.read_text(), "a path of this machine"
 
     status, said = page(study, "compare", "first", "-p", "sigma", "35")
@@ -243,33 +242,86 @@ def test_a_page_leaves_its_provenance_and_is_compared(study):
     assert "<div><img alt='noise 25.0'></div><div><img alt='noise 35.0'></div>" in html
 
 
+def test_the_token_of_a_page_changes_with_what_it_is_made_from_and_with_nothing_else(study):
+    given = {"profile": "quick"}
+    executed = study / "_build/source/notebooks/first.ipynb"
+    executed.parent.mkdir(parents=True)
+    made = {
+        "inputs": freshness.inputs("first", given, study),
+        "token": "as executed",
+        "used": {
+            "data/weights/model": provenance.sha256(b"trained")[:12],
+            "shipped/test": freshness.collections.fingerprint("shipped/test"),
+        },
+    }
+
+    def execute(**changes):
+        nbformat.write(new_notebook(metadata={"anisodiff": made | changes}), executed)
+
+    def token(parameters=given):
+        return freshness.token("first", parameters, study)
+
+    def edited(name, text="edited"):
+        """The token while a file has another content."""
+        path, before = study / name, None
+        if path.exists():
+            before = path.read_text()
+            path.unlink()
+        if text is not None:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        found = token()
+        path.unlink(missing_ok=True)
+        if before is not None:
+            path.write_text(before)
+        return found
+
+    execute()
+    assert token() == "as executed"
+    for name in ("notebooks/first.ipynb", "lib/anisodiff/cli.py", "data/weights/model"):
+        (study / name).touch()
+    elsewhere = ("README.md", "data/weights/other", "notebooks/second.ipynb", "book/index.md")
+    elsewhere += ("lib/anisodiff/__pycache__/cli.py", "Snakefile")
+    assert {name: edited(name) for name in elsewhere} == dict.fromkeys(elsewhere, "as executed")
+
+    made_of = ("notebooks/first.ipynb", "lib/anisodiff/cli.py", "lib/anisodiff/data/registry.csv")
+    made_of += ("lib/anisodiff/new.py", "study/toy.yml", "requirements.txt", "data/weights/model")
+    others = {name: edited(name) for name in made_of}
+    others |= {"a file that is gone": edited("data/weights/model", None)}
+    others |= {"another profile": token({"profile": "smoke"}), "more": token(given | {"sigma": 3})}
+    assert len(set(others.values()) | {"as executed"}) == len(others) + 1, others
+    assert token() == "as executed", "everything is as before"
+    assert edited("study/toy.yml") == others["study/toy.yml"], "the same change, the same token"
+    execute(used={"shipped/test": "another"})
+    assert token() != "as executed"
+    executed.unlink()
+    assert token() == token() != "as executed"
+
+
 def test_the_pipeline_runs_what_changed_and_nothing_else(study):
     status, said = call(study, *snakemake())
     assert status == 0, said
     assert ran(said) == ["first", "second"]
     html = (study / "_build/html/notebooks/second.html").read_text()
-    assert "20.40" in html
+    assert "20.25" in html
     assert 'class="provenance"' in html
 
-    for path in [*study.glob("notebooks/*"), study / "lib/toy.py", study / "study.yml"]:
+    for path in [*study.glob("notebooks/*"), *study.glob("lib/**/*.py"), study / "study/toy.yml"]:
         path.touch()
+    (study / "data/weights/other").write_text("which no page reads")
     status, said = call(study, *snakemake())
     assert "Nothing to be done" in said
-
-    write_page(study, "second", BODY + "\nprint('more')")
-    status, said = call(study, *snakemake())
-    assert ran(said) == ["second"]
-    assert "Reason: Updated input files: notebooks/second.ipynb" in said
 
     weights = study / "data/weights/model"
     weights.write_text("trained longer")
     os.utime(weights, (0, 0))  # as if it came out of an archive
-    (study / "_build/source/notebooks/second.ipynb").unlink()
     status, said = call(study, *snakemake())
-    assert ran(said) == ["first", "second"]
+    assert ran(said) == ["first"]
 
+    write_page(study, "second", BODY + "\nprint('more')")
     (study / "book/index.md").write_text("# Toy\n\n[nowhere](nowhere.md)\n")
     status, said = call(study, *snakemake())
+    assert ran(said) == ["second"]
     assert status != 0
     assert "cross-reference target not found: 'nowhere.md'" in said
     assert not (study / "_build/html/index.html").exists()
@@ -281,9 +333,13 @@ def test_a_killed_run_stops_and_is_resumed(study):
     write_page(study, "first", waits.format(60))
     kernel = study / "kernel"
     with subprocess.Popen(
-        snakemake(target), cwd=study, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        snakemake(target),
+        cwd=study,
+        env=environment(study),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as pipeline:
-        wait_until(kernel.exists, 30)
+        wait_until(kernel.exists, 60)
         pipeline.send_signal(signal.SIGKILL)
     wait_until(lambda: not running(int(kernel.read_text())), 15)
     write_page(study, "first", waits.format(0))
