@@ -13,9 +13,12 @@ import tifffile
 
 import anisodiff
 from anisodiff.cli import main
-from anisodiff.data import files, provenance
+from anisodiff.data import collections, files, provenance
+from anisodiff.methods.device import chosen
 from anisodiff.metrics import distortion, perceptual, structure
-from anisodiff.study import catalogue
+from anisodiff.reports import status
+from anisodiff.study import catalogue, fitting, restorers
+from anisodiff.study.store import State
 from anisodiff.training import loop
 
 RANDOM = np.random.default_rng(0)
@@ -23,12 +26,16 @@ GRAY = RANDOM.integers(60, 190, (20, 31), dtype=np.uint8)
 COLOUR = RANDOM.integers(60, 190, (20, 31, 3), dtype=np.uint8)
 
 
+LOADED = restorers.load("input")
+CLASSIC = anisodiff.load("perona-malik")
+
+
 def run(*arguments):
     return main([str(argument) for argument in arguments])
 
 
 def restored(pixels):
-    return anisodiff.load("perona-malik").restore(pixels)
+    return CLASSIC.restore(pixels)
 
 
 def told(capsys):
@@ -63,40 +70,32 @@ def opened(path):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
-@pytest.mark.parametrize("pixels", [GRAY, COLOUR], ids=["gray", "colour"])
-def test_eight_bits_come_out_as_python_restores_them(tmp_path, suffix, pixels):
-    assert run("restore", save(tmp_path / f"in{suffix}", pixels), tmp_path / f"out{suffix}") == 0
-    out = opened(tmp_path / f"out{suffix}")
-    assert out.dtype == np.uint8
-    assert np.array_equal(out, np.clip(np.rint(restored(pixels)), 0, 255))
-    assert not np.array_equal(out, pixels)
-
-
-@pytest.mark.parametrize(
-    ("suffix", "colours"), [(".tif", 1), (".tif", 3), (".png", 1), (".png", 3)]
-)
-def test_sixteen_bits_stay_sixteen_bits(tmp_path, suffix, colours):
+def test_a_picture_keeps_its_depth_and_comes_out_as_python_restores_it(tmp_path, suffix):
     wide = RANDOM.integers(20000, 50000, (20, 31, 3), dtype=np.uint16)
-    wide = wide[..., 0] if colours == 1 else wide
-    assert run("restore", save(tmp_path / f"in{suffix}", wide), tmp_path / f"out{suffix}") == 0
-    out = opened(tmp_path / f"out{suffix}")
-    assert out.dtype == np.uint16
-    np.testing.assert_allclose(out, restored(wide / np.float32(257)) * 257.0, atol=0.52)
-    assert len(np.unique(out)) > 300, "finer than 8 bits"
+    for pixels in (GRAY, COLOUR, wide[..., 0], wide):
+        unit = np.iinfo(pixels.dtype).max / 255
+        path = save(tmp_path / f"in{suffix}", pixels)
+        assert run("restore", path, tmp_path / f"out{suffix}") == 0
+        out = opened(tmp_path / f"out{suffix}")
+        assert out.dtype == pixels.dtype and out.shape == pixels.shape
+        expected = restored(pixels / np.float32(unit)) * unit
+        np.testing.assert_allclose(out, expected, atol=0.52)
+        assert not np.array_equal(out, pixels)
+        assert pixels.dtype == np.uint8 or len(np.unique(out)) > 300, "finer than 8 bits"
 
 
-@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_every_value_of_the_range_survives(tmp_path, suffix, kind):
-    every = np.arange(np.iinfo(kind).max + 1, dtype=kind).reshape(16, -1)
-    picture = files.read(save(tmp_path / f"in{suffix}", every))
-    assert picture.pixels.min() == 0 and picture.pixels.max() == 255
-    files.write(tmp_path / f"out{suffix}", picture)
-    assert np.array_equal(opened(tmp_path / f"out{suffix}"), every)
-    files.write(tmp_path / f"far{suffix}", picture.with_pixels(picture.pixels * 3.0 - 255))
-    full = np.iinfo(kind).max
-    clipped = np.clip(every * 3.0 - full, 0, full)
-    np.testing.assert_allclose(opened(tmp_path / f"far{suffix}"), clipped, atol=1)
+def test_every_value_of_the_range_survives(tmp_path, suffix):
+    for kind in (np.uint8, np.uint16):
+        full = np.iinfo(kind).max
+        every = np.arange(full + 1, dtype=kind).reshape(16, -1)
+        picture = files.read(save(tmp_path / f"in{suffix}", every))
+        assert picture.pixels.min() == 0 and picture.pixels.max() == 255
+        files.write(tmp_path / f"out{suffix}", picture)
+        assert np.array_equal(opened(tmp_path / f"out{suffix}"), every)
+        files.write(tmp_path / f"far{suffix}", picture.with_pixels(picture.pixels * 3.0 - 255))
+        clipped = np.clip(every * 3.0 - full, 0, full)
+        np.testing.assert_allclose(opened(tmp_path / f"far{suffix}"), clipped, atol=1)
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".tif"])
@@ -119,27 +118,20 @@ def test_arrays_of_any_number_of_channels(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
-@pytest.mark.parametrize("colours", [1, 3])
-def test_transparency_is_kept(tmp_path, suffix, colours):
+def test_transparency_is_kept(tmp_path, suffix):
     alpha = RANDOM.integers(0, 256, GRAY.shape, dtype=np.uint8)
-    colour = GRAY if colours == 1 else COLOUR
-    pixels, path = np.dstack([colour, alpha]), tmp_path / f"in{suffix}"
-    if suffix == ".tif":
-        photometric = "rgb" if colours == 3 else "minisblack"
-        tifffile.imwrite(
-            path,
-            pixels,
-            photometric=photometric,
-            planarconfig="contig",
-            extrasamples=["unassalpha"],
-        )
-    else:
-        save(path, pixels)
-    assert run("restore", path, tmp_path / f"out{suffix}") == 0
-    out = opened(tmp_path / f"out{suffix}")
-    assert np.array_equal(out[..., -1], alpha)
-    assert np.array_equal(np.squeeze(out[..., :-1]), np.clip(np.rint(restored(colour)), 0, 255))
-    assert run("restore", path, tmp_path / "out.jpg") == 2
+    for colour, photometric in ((GRAY, "minisblack"), (COLOUR, "rgb")):
+        pixels, path = np.dstack([colour, alpha]), tmp_path / f"in{suffix}"
+        if suffix == ".tif":
+            given = {"planarconfig": "contig", "extrasamples": ["unassalpha"]}
+            tifffile.imwrite(path, pixels, photometric=photometric, **given)
+        else:
+            save(path, pixels)
+        assert run("restore", path, tmp_path / f"out{suffix}") == 0
+        out = opened(tmp_path / f"out{suffix}")
+        assert np.array_equal(out[..., -1], alpha)
+        assert np.array_equal(np.squeeze(out[..., :-1]), np.clip(np.rint(restored(colour)), 0, 255))
+        assert run("restore", path, tmp_path / "out.jpg") == 2
 
 
 def test_wide_transparency_is_kept(tmp_path):
@@ -176,22 +168,18 @@ def turned(image):
     return exif
 
 
-@pytest.mark.parametrize("mode", ["P", "1", "CMYK"])
-def test_other_ways_to_store_a_picture(tmp_path, mode):
-    image = PIL.Image.fromarray(COLOUR).convert(mode)
-    path = tmp_path / ("in.tif" if mode == "CMYK" else "in.png")
-    image.save(path)
-    assert np.array_equal(
-        files.read(path).pixels, np.asarray(image.convert("L" if mode == "1" else "RGB"))
-    )
-
-
-@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "packbits"])
-def test_compressed_tiff(tmp_path, compression):
-    for name, pixels in (("g", GRAY), ("c", COLOUR), ("w", GRAY.astype(np.uint16) * 250)):
-        PIL.Image.fromarray(pixels).save(tmp_path / f"{name}.tif", compression=compression)
-        files.write(tmp_path / "out.tif", files.read(tmp_path / f"{name}.tif"))
-        assert np.array_equal(tifffile.imread(tmp_path / "out.tif"), pixels)
+def test_other_ways_to_store_a_picture(tmp_path):
+    for mode in ("P", "1", "CMYK"):
+        image = PIL.Image.fromarray(COLOUR).convert(mode)
+        path = tmp_path / ("in.tif" if mode == "CMYK" else f"{mode}.png")
+        image.save(path)
+        expected = np.asarray(image.convert("L" if mode == "1" else "RGB"))
+        assert np.array_equal(files.read(path).pixels, expected), mode
+    for compression in ("tiff_lzw", "tiff_adobe_deflate", "packbits"):
+        for pixels in (GRAY, COLOUR, GRAY.astype(np.uint16) * 250):
+            PIL.Image.fromarray(pixels).save(tmp_path / "in.tif", compression=compression)
+            files.write(tmp_path / "out.tif", files.read(tmp_path / "in.tif"))
+            assert np.array_equal(tifffile.imread(tmp_path / "out.tif"), pixels), compression
 
 
 def test_planes_of_a_tiff(tmp_path):
@@ -237,24 +225,23 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("name", BAD)
-def test_a_bad_file_is_told_in_one_line_and_leaves_nothing(tmp_path, capsys, name):
-    make, said = BAD[name]
-    make(tmp_path / name)
-    assert run("restore", tmp_path / name, tmp_path / "out/out.png") == 2
-    captured = capsys.readouterr()
-    assert captured.out == "" and len(captured.err.splitlines()) == 1
-    assert captured.err.startswith("anisodiff: ") and said in captured.err
-    assert not (tmp_path / "out").exists()
+def test_a_bad_file_is_told_in_one_line_and_leaves_nothing(tmp_path, capsys):
+    for name, (make, said) in BAD.items():
+        make(tmp_path / name)
+        assert run("restore", tmp_path / name, tmp_path / "out/out.png") == 2, name
+        captured = capsys.readouterr()
+        assert captured.out == "" and len(captured.err.splitlines()) == 1, name
+        assert captured.err.startswith("anisodiff: ") and said in captured.err, name
+        assert not (tmp_path / "out").exists(), name
 
 
-@pytest.mark.parametrize("target", ["out.gif", "out", "in.png"])
-def test_a_bad_target_is_told_before_any_work(tmp_path, capsys, monkeypatch, target):
-    monkeypatch.setattr(models, "load", None)
+def test_a_bad_target_is_told_before_any_work(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(restorers, "load", None)
     path = save(tmp_path / "in.png", GRAY)
     before = path.read_bytes()
-    assert run("restore", path, tmp_path / target) == 2
-    assert len(told(capsys)) == 1
+    for target in ("out.gif", "out", "in.png"):
+        assert run("restore", path, tmp_path / target) == 2
+        assert len(told(capsys)) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["in.png"] and path.read_bytes() == before
 
 
@@ -297,24 +284,60 @@ def test_folders_that_cannot_be_restored(tmp_path, capsys):
 # Models, levels, scores
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("--model", "pm"), "unknown model 'pm'; there are: input, perona-malik"),
-        (("--degradation", "snow"), "unknown degradation 'snow'"),
-        (("--level", "-1"), "must be above 0"),
-        (
-            ("--model", "perona-malik-released-tuned", "--degradation", "blur", "--level", "4"),
-            "perona-malik-released-tuned has no weights for blur",
-        ),
-        (("--model", "border-classifier"), "border-classifier finds borders: it restores nothing"),
-    ],
-)
-def test_what_is_unknown_is_told_in_one_line(tmp_path, capsys, arguments, said):
-    assert run("restore", save(tmp_path / "in.png", GRAY), tmp_path / "out.png", *arguments) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("anisodiff: ") and said in line
+UNKNOWN = [
+    (("--model", "pm"), "unknown model 'pm'; there are: input, perona-malik"),
+    (("--degradation", "snow"), "unknown problem 'snow'; there are: gaussian, poisson"),
+    (("--level", "-1"), "must be above 0"),
+    (("--problem", "blur,4,7"), "'7' is not a further parameter=number"),
+    (("--problem", "blur,variance=four"), "'four' is not a number"),
+    (("--problem", "blur,sigma=2"), "blur: variance is missing"),
+    (("--problem", "blur,width=2"), "unknown parameter 'width'; there are: variance, sigma"),
+    (("--device", "gpu"), "unknown device 'gpu'; there are: auto, cpu, cuda, mps"),
+    (
+        ("--model", "perona-malik-released-tuned", "--degradation", "blur", "--level", "4"),
+        "perona-malik-released-tuned has no weights for blur",
+    ),
+    (("--model", "border-classifier"), "border-classifier finds borders: it restores nothing"),
+]
+
+
+def test_what_is_unknown_is_told_in_one_line(tmp_path, capsys):
+    path = save(tmp_path / "in.png", GRAY)
+    for arguments, said in UNKNOWN:
+        assert run("restore", path, tmp_path / "out.png", *arguments) == 2, arguments
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("anisodiff: ") and said in line
     assert not (tmp_path / "out.png").exists()
+
+
+def test_a_problem_in_one_word_is_that_of_its_options(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(restorers, "load", lambda *_, **given: asked.append(given) or LOADED)
+    path = save(tmp_path / "in.png", GRAY)
+    one = ("--degradation", "blur", "--level", "4")
+    for arguments in (one, ("--problem", "blur,4"), ("--problem", "blur,variance=4,sigma=2")):
+        assert run("restore", path, tmp_path / "out.png", *arguments, "--seed", "3") == 0
+    problems = [given["problem"] for given in asked]
+    assert problems[0] == problems[1] != problems[2]
+    assert (problems[2].name, problems[2].variance, problems[2].sigma) == ("blur", 4, 2)
+    assert {given["seed"] for given in asked} == {3}
+
+
+def test_the_device_is_the_options_else_the_variables_else_the_cpu(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        restorers, "load", lambda *_, **given: asked.append(given["device"]) or LOADED
+    )
+    path = save(tmp_path / "in.png", GRAY)
+    monkeypatch.delenv("ANISODIFF_DEVICE", raising=False)
+    assert run("restore", path, tmp_path / "out.png") == 0
+    assert run("restore", path, tmp_path / "out.png", "--device", "auto") == 0
+    monkeypatch.setenv("ANISODIFF_DEVICE", "auto")
+    assert run("restore", path, tmp_path / "out.png") == 0
+    assert run("restore", path, tmp_path / "out.png", "--device", "cpu") == 0
+    monkeypatch.setenv("ANISODIFF_DEVICE", "gpu")
+    assert run("restore", path, tmp_path / "out.png") == 2
+    assert asked == ["cpu", chosen("auto"), chosen("auto"), "cpu"]
 
 
 def test_an_untrained_level_is_warned_of_in_one_line(tmp_path):
@@ -356,8 +379,6 @@ def test_evaluate_knows_the_oracle_and_names_what_it_does_not(capsys):
 
 
 def test_a_collection_that_is_missing_is_told_in_one_line(monkeypatch, tmp_path, capsys):
-    from anisodiff.data import collections
-
     collections._load_one.cache_clear()
     monkeypatch.setenv("ANISODIFF_DATA", str(tmp_path))
     assert run("evaluate", "perona-malik", "--collection", "set12") == 2
@@ -370,45 +391,75 @@ def test_a_collection_that_is_missing_is_told_in_one_line(monkeypatch, tmp_path,
 def test_models_lists_each_with_its_weights_and_explains_the_suffixes(capsys):
     assert run("models") == 0
     out = capsys.readouterr().out
-    lines = out.splitlines()
-    for name, entry in models.MODELS.items():
-        assert any(
-            line.split()[0] == name and line.endswith(entry.summary)
-            for line in lines
-            if line.strip()
-        )
-    assert "gaussian 5 10 15 20 25 35 50" in out and "206,065" in out and "-option-1" in out
+    lines = {line.split()[0]: line for line in out.splitlines() if line[:1].strip()}
+    missing = [
+        name
+        for name in catalogue.names()
+        if not lines.get(name, "").endswith(catalogue.entry(name).summary)
+    ]
+    assert not missing
+    assert "gaussian 5 10 15 20 25 35 50" in out and "206,065" in out
+    suffixes = {part for name in lines for part in name.split("-")[1:] if part.isalpha()}
+    told = ("option", "released", "tuned", "blind", "time", "borders", "true", "half")
+    told += ("free", "flat", "seed", "intervals", "oracle")
+    assert set(told) <= suffixes and all(f"-{suffix}" in out.split("\n\n")[-1] for suffix in told)
 
 
 def test_fit_makes_weights_and_says_where(monkeypatch, tmp_path, capsys):
     catalogue.study()
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
-    monkeypatch.setattr(experiments, "ROOT", tmp_path)
-    assert run("fit", "perona-malik", "--level", "15", "--profile", "smoke", "--seed", "3") == 0
+    words = ("--profile", "smoke", "--seed", "3", "--device", "cpu")
+    assert run("fit", "perona-malik", "--problem", "gaussian,15", *words) == 0
     path = tmp_path / "_build/weights/smoke/perona-malik/gaussian-15-seed-3.safetensors"
     assert capsys.readouterr().out.strip() == str(path) and path.is_file()
+    assert not (tmp_path / "data").exists(), "nothing is confirmed of what is shipped"
+    made = path.read_bytes()
+    assert run("fit", "perona-malik", "--level", "15", *words) == 0
+    assert path.read_bytes() == made, "it is current"
     assert run("fit", "perona-malik", "--profile", "huge") == 2
     assert told(capsys) == ["anisodiff: unknown profile 'huge'; there are: smoke, quick, paper"]
 
 
-def test_a_training_that_fails_is_told_in_one_line(monkeypatch, capsys):
+def test_codeplan_and_make(monkeypatch, tmp_path, capsys):
+    """On two artefacts; what they do in a checkout, tests/test_store.py says."""
+    made, states = [], {"weights/a": State("current"), "scores/a": State("stale", "why it is")}
+    known = {name: name for name in states}
+    monkeypatch.setattr(status, "artefacts", lambda: known)
+    monkeypatch.setattr(
+        status, "examine", lambda asked, probing=False: {n: states[n] for n in asked}
+    )
+    monkeypatch.setattr(status, "summary", lambda asked, found: f"{len(found)} in all")
+    monkeypatch.setattr(status, "plan", lambda: {"scores/a": []})
+    monkeypatch.setattr(status, "make", made.append)
+    assert run("status") == 1 and capsys.readouterr().out == "2 in all\n"
+    assert run("plan", tmp_path / "deep/plan.json") == 0
+    assert json.loads((tmp_path / "deep/plan.json").read_text())["before"] == {"scores/a": []}
+    assert "1 artefacts" in capsys.readouterr().out
+    assert run("make", "scores/a") == 0 and made == ["scores/a"]
+    states["scores/a"] = State("current")
+    assert run("status", "--probe") == 0
 
-    def fail(_):
-        raise loop.TrainingFailed("the loss is nan at step 7")
 
-    monkeypatch.setattr(loop, "fit", fail)
-    assert run("fit", "learned-lambda") == 2
-    assert told(capsys) == ["anisodiff: the loss is nan at step 7"]
+def test_an_unknown_artefact_is_told_in_one_line(capsys):
+    assert run("make", "weights/none") == 2
+    assert told(capsys) == [
+        "anisodiff: there is no artefact 'weights/none'; `anisodiff status` lists them"
+    ]
 
 
-def test_an_interruption_is_told_in_one_line(monkeypatch, capsys):
+def test_failures_and_interruptions_are_told_in_one_line(monkeypatch, capsys):
+    for error, code, said in (
+        (loop.TrainingFailed("the loss is nan at step 7"), 2, "the loss is nan at step 7"),
+        (MemoryError(), 2, "MemoryError"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ):
 
-    def interrupt(_):
-        raise KeyboardInterrupt
+        def fail(run, device, error=error):
+            raise error
 
-    monkeypatch.setattr(loop, "fit", interrupt)
-    assert run("fit", "learned-lambda") == 130
-    assert told(capsys) == ["anisodiff: interrupted"]
+        monkeypatch.setattr(fitting, "fit", fail)
+        assert run("fit", "learned-lambda") == code
+        assert told(capsys) == [f"anisodiff: {said}"]
 
 
 # The whole, as a process
@@ -419,10 +470,13 @@ def command(*arguments, code="import sys; from anisodiff.cli import main; sys.ex
     return subprocess.run(words, capture_output=True, text=True, timeout=100)
 
 
+COMMANDS = ("restore", "fit", "evaluate", "models", "status", "plan", "make")
+
+
 def test_help_comes_at_once():
     code = "import sys, anisodiff.cli as cli; {}; print(sorted({{'torch', 'numpy', 'pandas'}} & set(sys.modules)))"
     done = command("--help", code=code.format("cli._parser().print_help()"))
-    assert all(f"    {name} " in done.stdout for name in ("restore", "fit", "evaluate", "models"))
+    assert all(f"    {name} " in done.stdout for name in COMMANDS)
     assert done.stdout.endswith("[]\n"), "nothing heavy is imported for it"
 
 
