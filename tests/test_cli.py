@@ -421,7 +421,7 @@ def test_fit_makes_weights_and_says_where(monkeypatch, tmp_path, capsys):
 
 
 def test_codeplan_and_make(monkeypatch, tmp_path, capsys):
-    """On two artefacts; what they do in a checkout, tests/test_store.py says."""
+    """On two artefacts; what they do in a checkout, tests/test_checkout.py says."""
     made, states = [], {"weights/a": State("current"), "scores/a": State("stale", "why it is")}
     known = {name: name for name in states}
     monkeypatch.setattr(status, "artefacts", lambda: known)
