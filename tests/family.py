@@ -1,18 +1,34 @@
-"""All members of the family of diffusivities, small and as if trained, and how they are run: what several files test."""
+"""What several files test: all diffusivities, denoisers and other methods of the library, small and as if trained."""
 
 import numpy as np
 import torch
 from torch import nn
 
+from anisodiff.borders.classifier import BorderClassifier
+from anisodiff.methods.base import Denoising, Method
+from anisodiff.methods.denoisers import classical
+from anisodiff.methods.denoisers.cncl import CNCL
+from anisodiff.methods.denoisers.dncnn import DnCNN
+from anisodiff.methods.denoisers.identity import Identity
+from anisodiff.methods.denoisers.median import Median
+from anisodiff.methods.denoisers.released import ReleasedPeronaMalik
+from anisodiff.methods.denoisers.rescaled import Rescaled
+from anisodiff.methods.denoisers.unet import ResidualUNet
 from anisodiff.methods.diffusion.borders import BorderLambdas, BorderP1
 from anisodiff.methods.diffusion.classic import Constant, PeronaMalik
 from anisodiff.methods.diffusion.experts import Experts
 from anisodiff.methods.diffusion.learned_lambda import LearnedLambda, LearnedLambdaTime
 from anisodiff.methods.diffusion.network import Network
+from anisodiff.methods.diffusion.oracle import PeronaMalikOracle
 from anisodiff.methods.diffusion.p1 import P1, gradient_norm
 from anisodiff.methods.diffusion.scheme import STABLE, Diffusion
 from anisodiff.methods.diffusion.unet import UNet
 from anisodiff.methods.diffusion.untied import Untied
+from anisodiff.methods.restorer import Restorer
+from anisodiff.methods.solvers.bicubic import Bicubic
+from anisodiff.methods.solvers.biharmonic import Biharmonic
+from anisodiff.methods.solvers.wiener import Wiener
+from anisodiff.problems import problem
 
 SIGMA = 25.0
 TUNED = {"tuned": [[1, 30, 2], [50, 60, 1]], "steps": 12, "tau": 0.25}  # level, lambda and time
@@ -117,3 +133,37 @@ def first_g(diffusivity, f, sigma=SIGMA):
     """g at the first step from a batch f."""
     diffusion = Diffusion(diffusivity, 1, STABLE / diffusivity.bound)
     return diffusivity(f, diffusion.condition(*given(diffusion, f, sigma)))[0]
+
+
+# Denoisers and other methods
+
+DENOISERS = {
+    "identity": Identity,
+    "median": Median,
+    "released": ReleasedPeronaMalik,
+    **{
+        name: lambda name=name: classical.Classical(name, 20.0, SIGMA) for name in classical.METHODS
+    },
+    "dncnn": lambda: seeded(DnCNN, 4, 6),
+    "residual-unet": lambda: seeded(ResidualUNet, 4, 3),
+    "cncl": lambda: seeded(CNCL, 2, 3),
+    "border-classifier": lambda: seeded(BorderClassifier),
+    "rescaled": lambda: Rescaled(seeded(DnCNN, 4, 6), 0.5),
+    "diffusion": lambda: longest("experts-told", 4, torch.float32),
+}
+SOLVERS = {  # with a problem that each is for
+    "bicubic": (Bicubic, "downsample", 2),
+    "biharmonic": (Biharmonic, "inpainting", 0.1),
+    "wiener": (Wiener, "blur", 4),
+    "oracle": (
+        lambda: PeronaMalikOracle(2, 20, 3, 0.2, True, lambdas=(5, 50), tries=3, most_steps=4),
+        "gaussian",
+        25,
+    ),
+}
+
+
+def restorer(made, kind="gaussian", level=SIGMA):
+    """A denoiser, or another method, as who restores images uses it."""
+    method = made if isinstance(made, Method) else Denoising(made)
+    return Restorer("made", method, problem(kind, level))
