@@ -1,5 +1,9 @@
 """What several files test: all diffusivities, denoisers and other methods of the library, small and as if trained."""
 
+import importlib
+import pkgutil
+import sys
+
 import numpy as np
 import torch
 from torch import nn
@@ -102,6 +106,17 @@ HAVE_ENERGY = {
 HAVE_ENERGY -= {"learned-lambda-time", "learned-lambda-blind-time"}
 SEE_NO_DIRECTION = {"perona-malik-1", "perona-malik-2", "constant"}  # a network's filters do
 SHAPES = [(1, 1), (1, 17), (16, 1), (7, 12), (33, 20)]
+
+
+def declared(base, package):
+    """All classes below ``base`` in the modules of a package, each of which is imported."""
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
+    below, found = [base], set()
+    while below:
+        below = [kind for parent in below for kind in parent.__subclasses__()]
+        found |= {kind for kind in below if kind.__module__.startswith(package.__name__)}
+    return {kind for kind in found if kind.__module__ in sys.modules}  # what was added is taken out
 
 
 def noise(*shape, seed=0, dtype=torch.float64):

@@ -3,9 +3,6 @@
 Each member meets each shape and each number of steps, all members together each pair of the two (:func:`cases`).
 """
 
-import importlib
-import pkgutil
-
 import pytest
 import torch
 from family import (
@@ -14,6 +11,7 @@ from family import (
     SEE_NO_DIRECTION,
     SHAPES,
     SIGNED,
+    declared,
     first_g,
     given,
     longest,
@@ -50,14 +48,7 @@ def cases(name):
 
 
 def test_every_diffusivity_of_the_library_is_a_member():
-    for module in pkgutil.iter_modules(folder.__path__):
-        importlib.import_module(f"{folder.__name__}.{module.name}")
-    kinds = {type(make()) for make in FAMILY.values()}
-    below, found = [Diffusivity], set()
-    while below:
-        below = [kind for parent in below for kind in parent.__subclasses__()]
-        found |= {kind for kind in below if kind.__module__.startswith(folder.__name__)}
-    assert found == kinds
+    assert declared(Diffusivity, folder) == {type(make()) for make in FAMILY.values()}
 
 
 @every

@@ -5,9 +5,22 @@ from types import FunctionType, MethodType, ModuleType
 import numpy as np
 import pytest
 import torch
-from family import DENOISERS, FAMILY, SIGMA, SOLVERS, given, longest, noise, restored, restorer
+from family import (
+    DENOISERS,
+    FAMILY,
+    SIGMA,
+    SOLVERS,
+    declared,
+    given,
+    longest,
+    noise,
+    restored,
+    restorer,
+)
 
-from anisodiff.methods.base import Denoiser
+from anisodiff import methods
+from anisodiff.methods.base import Denoiser, Denoising, Method
+from anisodiff.methods.diffusion.oracle import PeronaMalikOracle
 from anisodiff.methods.diffusion.scheme import explicit_step
 from anisodiff.problems import problem
 
@@ -99,6 +112,11 @@ def works(made, kind="gaussian", level=SIGMA):
             one.coefficient(y[..., 0], clean, truth[..., 0] if truth is not None else None)
 
     return one.method, work
+
+
+def test_every_method_of_the_library_is_a_member():
+    kinds = {make for make, *_ in SOLVERS.values() if isinstance(make, type)}
+    assert declared(Method, methods) == kinds | {Denoising, PeronaMalikOracle}
 
 
 def test_no_module_or_method_of_the_library_is_written_on_while_it_works():
