@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from anisodiff.metrics import distortion, statistics, structure
+from anisodiff.metrics.ellipticity import ellipticity, turning_point
 
 
 def test_psnr_of_a_known_error():
@@ -58,3 +59,33 @@ def test_paired_intervals_want_the_same_images():
         statistics.paired_interval(first, first[1:])
     with pytest.raises(ValueError, match="different images: 5 and 5 rows, 0 in common"):
         statistics.paired_interval(first, first.assign(level=15))
+
+
+# Ellipticity
+
+
+X = np.linspace(0, 10, 4001)
+
+
+def test_the_ellipticity_of_the_classic_is_known():
+    lambda_ = 2.0
+    g = 1 / (1 + (X / lambda_) ** 2)
+    expected = (1 - (X / lambda_) ** 2) / (1 + (X / lambda_) ** 2) ** 2
+    np.testing.assert_allclose(ellipticity(X, g)[1:-1], expected[1:-1], atol=1e-5)
+    anisotropic, at = turning_point(X, g, negligible=1e-4)
+    assert anisotropic and at == pytest.approx(lambda_, abs=0.01)
+
+
+def test_what_never_turns_is_anisotropic_and_what_turns_back_is_not():
+    assert turning_point(X, np.full_like(X, 0.3)) == (True, np.inf)
+    assert turning_point(X, np.exp(-X / 100)) == (True, np.inf)
+    back, at = turning_point(X, np.exp(-(X**2)) + 0.1)
+    assert not back and 0.5 < at < 1.5
+    assert turning_point(X, np.exp(-(X**2)) + 0.001)[0], "a tail that is all but nothing"
+    assert not turning_point(X, np.exp(-(X**2)) + 0.001, negligible=1e-4)[0]
+
+
+def test_x_begins_at_zero_and_ascends():
+    for x in (X[1:], X[::-1]):
+        with pytest.raises(ValueError, match="x must begin at 0 and ascend"):
+            turning_point(x, np.ones_like(x))
