@@ -143,6 +143,16 @@ def test_a_data_term_keeps_the_guarantees_and_pulls_towards_the_degraded_image(n
     assert strong < 0.3 * weak < 0.3 * none
 
 
+def test_each_step_is_followed_by_the_mean_with_the_degraded_image():
+    diffusion, f = Diffusion(Constant(0.7), 3, STABLE, data=True).double(), noise(1, 1, 5, 4)
+    diffusion.data.data[:] = torch.tensor([-1.0, 0, 2])
+    u = f
+    for number in diffusion.data.detach():
+        pull = STABLE * torch.log1p(torch.exp(number))  # tau mu
+        u = (explicit_step(u, torch.full_like(u, 0.7), STABLE) + pull * f) / (1 + pull)
+    torch.testing.assert_close(states(diffusion, f)[-1], u)
+
+
 def test_a_data_term_learns():
     diffusion, f = Diffusion(Constant(0.7), 3, STABLE, data=True).double(), noise(1, 1, 5, 4)
 
