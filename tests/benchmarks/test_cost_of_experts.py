@@ -11,12 +11,8 @@ from torch.nn.functional import conv2d
 from anisodiff.methods.diffusion import experts
 from anisodiff.methods.diffusion.kernels import explicit, splines
 from anisodiff.methods.diffusion.scheme import Diffusion, explicit_step
-<<<<<<< HEAD:tests/benchmarks/test_experts.py
-from anisodiff.study import catalogue, restorers, runs
-=======
-from anisodiff.study import runs
+from anisodiff.study import restorers, runs
 from anisodiff.training.objectives import Batch, objective
->>>>>>> h-tests1:tests/benchmarks/test_cost_of_experts.py
 
 LEVELS = (15, 25, 50)
 
