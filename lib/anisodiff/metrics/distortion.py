@@ -29,3 +29,8 @@ def ssim(restored: np.ndarray, clean: np.ndarray) -> float:
 
 METRICS = {"psnr": psnr, "ssim": ssim}
 BETTER = {"psnr": 1, "ssim": 1, "lpips": -1}  # the sign of an improvement
+
+
+def clipped_psnr(restored: np.ndarray, clean: np.ndarray) -> float:
+    """:func:`psnr` after clipping to 0..255, as the study scores: in decibel."""
+    return psnr(np.clip(restored, 0, 255), clean)

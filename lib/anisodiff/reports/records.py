@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ..data import collections
+from ..methods.restorer import Restorer
 from ..metrics.statistics import mean_interval
 from ..problems import Problem, seeded
 from ..study import catalogue, evaluation
@@ -68,7 +69,10 @@ def gain(
 
 
 def photograph(name: str, collection: str = "shipped/test", side: int | None = None) -> np.ndarray:
-    """An image of a collection by its name, (H, W), or its centred square of ``side`` pixels; ValueError for another."""
+    """An image of a collection by its name, (H, W), or its centred square of ``side`` pixels.
+
+    Raises ValueError for a name that the collection does not have.
+    """
     found = {image.name: image.pixels for image in collections.load(collection)}
     if name not in found:
         raise ValueError(f"{collection} has no image {name!r}; there are: {', '.join(found)}")
@@ -80,3 +84,9 @@ def degraded(
 ) -> np.ndarray:
     """What a problem makes of a clean image, (H, W), by the study's generator for that image."""
     return problem.measure(clean, seeded(seed, collection, name, problem)).y.numpy()
+
+
+def settings(restorer: Restorer) -> dict:
+    """The settings of the tuning or training that made a model's weights, by name, as their header has them."""
+    found = restorer.header["settings"]
+    return found.get("train") or found.get("tune") or found  # older headers name the way
