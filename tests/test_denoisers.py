@@ -1,22 +1,30 @@
-"""What restores without being a diffusion, and LPIPS."""
+"""What restores without being a diffusivity: one suite for all denoisers, then what each is by its formula."""
 
 import sys
 
 import numpy as np
 import pytest
 import torch
+from family import DENOISERS, SIGMA, declared, noise, restorer
 from torch import nn
 
+from anisodiff import borders, methods
 from anisodiff.data import collections
+from anisodiff.methods.base import Denoiser, Denoising
 from anisodiff.methods.denoisers.classical import METHODS, Classical
 from anisodiff.methods.denoisers.cncl import CNCL
-from anisodiff.methods.denoisers.dncnn import DnCNN
-from anisodiff.methods.denoisers.unet import ResidualUNet
-from anisodiff.metrics import distortion, perceptual
-from anisodiff.study import catalogue, runs
+from anisodiff.methods.denoisers.released import ReleasedPeronaMalik
+from anisodiff.metrics import distortion
+from anisodiff.problems import problem
+from anisodiff.study import catalogue
 from anisodiff.training import loop
+from anisodiff.training.objectives import Adversarial, Batch
 
-NETWORKS = [lambda: ResidualUNet(4, 3), lambda: DnCNN(4, 6), lambda: CNCL(2, 3)]
+KEEP_A_CONSTANT = {"identity", "median", "released", *METHODS, "diffusion"}
+ANY_SIZE = [(1, 1), (1, 9), (2, 7), (37, 21)]
+ROUNDING = 1e-3  # gray levels: bm3d's sums come in any order
+
+every = pytest.mark.parametrize("name", DENOISERS)
 
 
 def photograph(side=96):
@@ -27,25 +35,89 @@ def noisy(clean, level=25):
     return clean + np.random.default_rng(0).normal(0, level, clean.shape).astype(np.float32)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_a_classical_denoiser_denoises_and_keeps_shape_type_and_an_even_image(method):
-    clean = photograph()
-    module = Classical(method, 17.5 if method in ("nlm", "tv") else 25.0, 25.0)
-    f = torch.from_numpy(noisy(clean))[None, None]
-    restored = module(f)
-    assert restored.shape == f.shape and restored.dtype == torch.float32
-    assert (
-        distortion.psnr(restored[0, 0].numpy(), clean) > distortion.psnr(f[0, 0].numpy(), clean) + 4
-    )
+def test_every_denoiser_of_the_library_is_a_member():
+    found = declared(Denoiser, methods) | declared(Denoiser, borders)
+    assert found == {type(make()) for make in DENOISERS.values()}
+
+
+@every
+def test_a_denoiser_takes_any_size(name):
+    denoiser = DENOISERS[name]()
+    for shape in ANY_SIZE[2:] if name == "released" else ANY_SIZE:
+        f = noise(2, 1, *shape, dtype=torch.float32)
+        before = f.clone()
+        with torch.inference_mode():
+            u = denoiser(f, SIGMA)
+        assert u.shape == f.shape and u.dtype == torch.float32
+        assert torch.isfinite(u).all() and torch.equal(f, before)
+
+
+@every
+def test_a_batch_is_restored_as_its_images_one_by_one(name):
+    denoiser, f = DENOISERS[name](), noise(2, 1, 23, 18, dtype=torch.float32)
+    f[1] *= 0.2
+    with torch.inference_mode():
+        together = denoiser(f, torch.tensor([5.0, 50.0]))
+        alone = torch.cat([denoiser(f[:1], 5.0), denoiser(f[1:], 50.0)])
+    torch.testing.assert_close(together, alone, rtol=0, atol=ROUNDING)
+
+
+@every
+def test_colour_is_restored_channel_by_channel(name):
+    one, colour = restorer(DENOISERS[name]()), noise(23, 18, 3, dtype=torch.float32).numpy()
+    channels = [one.restore(np.ascontiguousarray(colour[..., at])) for at in range(3)]
+    np.testing.assert_allclose(one.restore(colour), np.dstack(channels), rtol=0, atol=ROUNDING)
+
+
+@every
+def test_a_level_matters_to_who_reads_it_alone(name):
+    denoiser, f = DENOISERS[name](), noise(1, 1, 23, 18, dtype=torch.float32)
+    assert Denoising(denoiser).needs == ({"level"} if denoiser.reads_sigma else set())
+    with torch.inference_mode():
+        low, high = denoiser(f, 5.0), denoiser(f, 50.0)
+        if denoiser.reads_sigma:
+            assert (low - high).abs().max() > 1
+            with pytest.raises(ValueError, match="give sigma"):
+                denoiser(f)
+        else:
+            for other in (high, denoiser(f)):
+                torch.testing.assert_close(low, other, rtol=0, atol=ROUNDING)
+
+
+def test_a_constant_image_stays_as_far_as_it_is_promised():
     even = torch.full((1, 1, 40, 33), 90.0)
-    assert torch.allclose(module(even), even, atol=0.1)
+    for name in sorted(KEEP_A_CONSTANT):
+        with torch.inference_mode():
+            torch.testing.assert_close(DENOISERS[name]()(even, SIGMA), even, rtol=0, atol=0.1)
+
+
+def test_every_denoiser_says_what_is_no_image():
+    for name, make in DENOISERS.items():
+        one = restorer(make())
+        for bad, said in (
+            (np.zeros((0, 4)), "shape"),
+            (np.full((4, 4), np.nan), "16 values that are NaN"),
+            (np.full((4, 4), 0.5), "seems to be on 0..1"),
+        ):
+            with pytest.raises(ValueError, match=said):
+                one.restore(bad)
+        with pytest.raises(ValueError, match="gives one image, not 3"):
+            one.estimate(np.full((4, 4), 9.0), samples=3)
+        y = torch.zeros(4, 4) if name == "diffusion" else torch.zeros(1, 4, 4, dtype=torch.uint8)
+        with pytest.raises(ValueError, match=r"expected a \(C, H, W\) tensor of floats"):
+            one.method.restore(y, problem("gaussian", 25))
+
+
+# The classical ones
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (2, 1, 2, 7), (1, 1, 9, 40)])
-def test_a_classical_denoiser_takes_any_size(method, shape):
-    u = Classical(method, 20.0, 25.0)(torch.rand(shape) * 255)
-    assert u.shape == shape and torch.isfinite(u).all()
+def test_a_classical_denoiser_denoises(method):
+    clean = photograph()
+    f = torch.from_numpy(noisy(clean))[None, None]
+    restored = Classical(method, 17.5 if method in ("nlm", "tv") else 25.0, 25.0)(f)
+    gain = distortion.psnr(restored[0, 0].numpy(), clean) - distortion.psnr(f[0, 0].numpy(), clean)
+    assert gain > 4
 
 
 @pytest.mark.parametrize(
@@ -57,11 +129,16 @@ def test_a_missing_package_is_named(method, module, package, monkeypatch):
         Classical(method, 20.0, 25.0)(torch.zeros(1, 1, 20, 20))
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("shape", [(1, 1, 8, 8), (2, 1, 37, 21)])
-def test_a_network_takes_any_size(network, shape):
-    u = network().eval()(torch.rand(shape) * 255)
-    assert u.shape == shape and torch.isfinite(u).all()
+def test_the_released_scheme_does_not_keep_the_mean_and_wants_two_pixels_a_side():
+    f = noise(1, 1, 12, 9)
+    states = ReleasedPeronaMalik(50.0, steps=10).trajectory(f)
+    assert len(states) == 10, "one step fewer than it says"
+    assert (states[-1].mean() - f.mean()).abs() > 1e-3
+    with pytest.raises(ValueError, match=r"at least two pixels a side, got \(1, 9\)"):
+        ReleasedPeronaMalik()(f[..., :1, :])
+
+
+# The networks
 
 
 def test_cncl_as_published_has_the_parameters_of_its_authors_code():
@@ -104,97 +181,34 @@ def test_generator_and_discriminator_each_learn_from_their_own_loss():
         assert loss.item() == pytest.approx(by_hand.item(), rel=1e-5)
 
 
-def test_the_loop_trains_against_a_discriminator_and_leaves_it_behind(monkeypatch, tmp_path):
-    monkeypatch.setattr(loop.provenance, "ROOT", tmp_path)
-    monkeypatch.setitem(
-        models.MODELS, "cncl-tiny", models.Entry("", CNCL, {"filters": 2, "scales": 3})
-    )
-    budget = {"steps": 8, "batch": 2, "crop": 32, "rate": 0.002, "every": 4, "validation": 2}
-    monkeypatch.setitem(
-        catalogue.study()["models"], "cncl-tiny", {"grid": {"gaussian": [25]}, "train": budget}
-    )
-    experiment = runs.Run("cncl-tiny", "gaussian", 25, "smoke")
-    module, facts = loop.train(experiment)
-    assert facts["build"] == {"filters": 2, "scales": 3}
+def test_the_loop_trains_against_a_discriminator_and_leaves_it_behind(tmp_path):
+    torch.manual_seed(0)
+    generator, clean = torch.Generator().manual_seed(0), torch.tensor(photograph())
+    settings = {"steps": 8, "rate": 0.002, "every": 4}
+
+    def draw(step):
+        crops = clean.unfold(0, 32, 32).unfold(1, 32, 32).reshape(-1, 1, 32, 32)[step % 4 :][:2]
+        degraded = crops + 25 * torch.randn(crops.shape, generator=generator)
+        return Batch(crops, degraded, torch.full((2, 1, 1, 1), 25.0))
+
+    objective = Adversarial(CNCL(2, 3), settings)
+    judge = [parameter.clone() for parameter in objective.discriminator.parameters()]
+    facts = loop.train(objective, draw, draw(5), tmp_path / "checkpoint.pt", "cncl")
     assert facts["validation_psnr"] > facts["curve"][0][2]
-    assert set(module.state_dict()) == set(CNCL(2, 3).state_dict())
+    assert set(objective.module.state_dict()) == set(CNCL(2, 3).state_dict())
+    learned = zip(judge, objective.discriminator.parameters(), strict=True)
+    assert any(not torch.equal(before, after) for before, after in learned)
 
 
-@pytest.fixture
-def made_up(monkeypatch):
-    """Weights that anybody can make, for what holds whatever they are: only the first layer tells images apart."""
-    drawn, shapes = (
-        torch.Generator().manual_seed(0),
-        [(64, 3, 11), (192, 64, 5), (384, 192, 3), (256, 384, 3), (256, 256, 3)],
-    )
-    weights = {}
-    for number, ((layer, _, _), (filters, inputs, size)) in enumerate(
-        zip(perceptual.LAYERS, shapes, strict=True)
-    ):
-        scale = (2 / (inputs * size * size)) ** 0.5
-        weights[f"features.{layer}.weight"] = scale * torch.randn(
-            filters, inputs, size, size, generator=drawn
-        )
-        weights[f"features.{layer}.bias"] = torch.zeros(filters)
-        weights[f"lin{number}.weight"] = torch.rand(1, filters, 1, 1, generator=drawn)
-    monkeypatch.setattr(perceptual, "_weights", lambda: weights)
-    return weights
+# Names
 
 
-@pytest.mark.usefixtures("made_up")
-def test_lpips_is_zero_for_equal_images_symmetric_and_grows_with_the_noise():
-    clean = photograph(64)
-    assert perceptual.lpips(clean, clean) == 0
-    far = [perceptual.lpips(noisy(clean, level), clean) for level in (5, 15, 50)]
-    assert far == sorted(far) and far[0] > 0
-    assert perceptual.lpips(clean, noisy(clean)) == pytest.approx(
-        perceptual.lpips(noisy(clean), clean)
-    )
-
-
-def test_lpips_of_two_even_images_by_hand(made_up):
-    # Features of the first layer: (1, 0) of the dark image, (0, 1) of the bright one, at each pixel; none further on.
-    for name, value in made_up.items():
-        value.zero_() if name.startswith("features") else value.fill_(0.25)
-    first = made_up["features.0.weight"]
-    first[0, 0, 5, 5], first[1, 0, 5, 5] = (
-        -1,
-        1,
-    )  # in the middle, where nothing is beyond the border
-    assert perceptual.lpips(np.zeros((64, 64)), np.full((64, 64), 255.0)) == pytest.approx(
-        0.25 * (1 + 1)
-    )
-    assert perceptual.lpips(np.zeros((64, 64)), np.full((64, 64), 10.0)) == 0  # the same direction
-
-
-def test_lpips_names_an_image_that_is_too_small():
-    with pytest.raises(ValueError, match=r"at least 31 pixels a side, got \(30, 64\)"):
-        perceptual.lpips(np.zeros((30, 64)), np.zeros((30, 64)))
-
-
-@pytest.mark.parametrize(("level", "published"), [(15, 0.33), (25, 0.55), (50, 0.87)])
-def test_lpips_of_the_inputs_is_the_published_one(level, published):
-    try:
-        collections.file(perceptual.WEIGHTS)
-        photographs = collections.load("bsds500/val")[::5]
-    except collections.MissingCollection as missing:
-        pytest.skip(str(missing))
-    values = []
-    for one in photographs:
-        clean = collections.centre_crop(one.pixels, 256)
-        values.append(perceptual.lpips(np.clip(noisy(clean, level), 0, 255), clean))
-    assert np.mean(values) == pytest.approx(published, abs=0.03)
-
-
-SIZES = {"30k": 30e3, "200k": 200e3, "1m": 1e6}
-
-
-@pytest.mark.parametrize(
-    "name", [name for name in catalogue.names() if name.endswith(tuple(SIZES))]
-)
-def test_a_name_with_a_size_keeps_it(name):
-    entry = catalogue.entry(name)
-    parameters = sum(
-        parameter.numel() for parameter in entry.build(**entry.arguments(25)).parameters()
-    )
-    assert parameters == pytest.approx(SIZES[name.rsplit("-", 1)[1]], rel=0.1)
+def test_a_name_with_a_size_keeps_it():
+    sizes = {"30k": 30e3, "200k": 200e3, "1m": 1e6}
+    named = [name for name in catalogue.names() if name.endswith(tuple(sizes))]
+    assert len(named) == 8
+    for name in named:
+        entry = catalogue.entry(name)
+        made = entry.build(entry.arguments(25))
+        count = sum(parameter.numel() for parameter in made.parameters())
+        assert count == pytest.approx(sizes[name.rsplit("-", 1)[1]], rel=0.1), name

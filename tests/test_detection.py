@@ -1,16 +1,18 @@
-"""Labels, detectors, precision and recall, calibration, matching with human boundaries: by hand where possible."""
+"""Labels, detectors, precision and recall, calibration: by hand where possible."""
+
+import dataclasses
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy.io import savemat
+from family import restorer
 from skimage import feature
 
 from anisodiff.borders import classifier, detection, human
-from anisodiff.data import collections, provenance
-from anisodiff.methods.restorer import Restorer
-from anisodiff.study import catalogue, evaluation
+from anisodiff.data import collections
+from anisodiff.problems import problem, seeded
+from anisodiff.study import catalogue, store, tables
 
 # Labels and the classifier -------------------------------------------------------------------------------------------
 
@@ -23,26 +25,25 @@ def test_labels_by_hand():
     assert not detection.labelled(clean, 40).any()
 
 
-@pytest.mark.parametrize("threshold", [0, -3, float("nan")])
-def test_an_invalid_threshold_is_named(threshold):
-    with pytest.raises(
-        ValueError, match=rf"threshold of a border must be above 0, got {threshold}"
-    ):
-        classifier.BorderClassifier(threshold)
+def test_an_invalid_threshold_is_named():
+    for threshold in (0, -3, float("nan")):
+        said = rf"threshold of a border must be above 0, got {threshold}"
+        with pytest.raises(ValueError, match=said):
+            classifier.BorderClassifier(threshold)
 
 
 @pytest.fixture
 def finder():
     torch.manual_seed(0)
-    return Restorer("border-classifier", classifier.BorderClassifier().eval(), {})
+    return restorer(classifier.BorderClassifier().eval())
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (5, 7), (1, 9), (33, 20), (64, 64)])
-def test_the_classifier_gives_a_probability_for_any_size(finder, shape):
-    u = np.random.default_rng(0).uniform(-40, 300, shape).astype(np.float32)
-    probability = finder.restore(u)
-    assert probability.shape == shape
-    assert (probability > 0).all() and (probability < 1).all()
+def test_the_classifier_gives_a_probability_for_any_size(finder):
+    for shape in ((1, 1), (5, 7), (1, 9), (33, 20), (64, 64)):
+        u = np.random.default_rng(0).uniform(-40, 300, shape).astype(np.float32)
+        probability = finder.restore(u)
+        assert probability.shape == shape
+        assert (probability > 0).all() and (probability < 1).all()
 
 
 def test_the_probability_does_not_depend_on_what_is_far_away(finder):
@@ -54,13 +55,12 @@ def test_the_probability_does_not_depend_on_what_is_far_away(finder):
 # Detectors -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", detection.OPERATORS)
-@pytest.mark.parametrize("shape", [(1, 1), (5, 7), (1, 9), (31, 20)])
-def test_detectors_take_any_size(name, shape):
-    score = detection.OPERATORS[name][0](
-        np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32), 1
-    )
-    assert score.shape == shape and (score >= 0).all()
+def test_detectors_take_any_size():
+    for shape in ((1, 1), (5, 7), (1, 9), (31, 20)):
+        u = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
+        for name, (operator, _) in detection.OPERATORS.items():
+            score = operator(u, 1)
+            assert score.shape == shape and (score >= 0).all(), name
 
 
 def test_the_gradient_is_what_the_labels_threshold():
@@ -68,19 +68,16 @@ def test_the_gradient_is_what_the_labels_threshold():
     assert np.array_equal(detection.gradient(clean) > 90, detection.labelled(clean, 90))
 
 
-@pytest.mark.parametrize("sigma", [0, 1, 2.8])
-@pytest.mark.parametrize("threshold", [20, 80, 200])
-def test_canny_for_all_thresholds_at_once_is_canny(sigma, threshold):
+def test_canny_for_all_thresholds_at_once_is_canny():
     photograph = collections.centre_crop(collections.load("shipped/train")[0].pixels, 128)
-    u = (photograph + 10 * np.random.default_rng(0).standard_normal(photograph.shape)).astype(
-        np.float32
-    )
-    low = detection.HYSTERESIS * threshold
-    once = feature.canny(
-        u.astype(float), sigma, low_threshold=low, high_threshold=threshold, mode="nearest"
-    )
-    assert 0 < once.sum() < once.size / 2
-    assert np.array_equal(detection.canny(u, sigma) >= threshold, once)
+    grain = 10 * np.random.default_rng(0).standard_normal(photograph.shape)
+    u = (photograph + grain).astype(np.float32)
+    for sigma in (0, 1, 2.8):
+        for threshold in (20, 80, 200):
+            low = detection.HYSTERESIS * threshold
+            once = feature.canny(u.astype(float), sigma, low, threshold, mode="nearest")
+            assert 0 < once.sum() < once.size / 2
+            assert np.array_equal(detection.canny(u, sigma) >= threshold, once)
 
 
 # Precision and recall ------------------------------------------------------------------------------------------------
@@ -145,7 +142,9 @@ def test_what_is_drawn_with_its_own_probability_is_calibrated():
 @pytest.fixture(scope="module")
 def evaluated():
     """All operators, tuned on the shipped training images, on two photographs."""
-    detectors = detection.tune("gaussian", 10, "shipped/train", 30)
+    with pytest.MonkeyPatch.context() as fewer:
+        fewer.setattr(detection, "CROPS", 3)
+        detectors = detection.tune("gaussian", 10, "shipped/train", 30)
     return detectors, *detection.evaluate(
         detectors, "gaussian", 10, "shipped/test", 30, crop=96, limit=2
     )
@@ -166,8 +165,8 @@ def test_merged_curves_keep_the_average_precision(evaluated):
     scores, labels = [], []
     for image in collections.load("shipped/test")[:2]:
         clean = np.array(collections.centre_crop(image.pixels, 96))
-        how = detection.degradation("gaussian", 10)
-        degraded = how(clean, detection.seeded(0, "shipped/test", image.name, how))
+        how = problem("gaussian", 10)
+        degraded = how.measure(clean, seeded(0, "shipped/test", image.name, how)).y.numpy()
         scores.append(detectors[1].score(degraded))
         labels.append(detection.labelled(clean, 30))
     exact = detection.average_precision(*detection.counts(np.stack(scores), np.stack(labels))[1:])
@@ -181,100 +180,36 @@ def test_without_any_border_there_is_nothing_to_tune():
         detection.tune("gaussian", 10, "shipped/train", 300)
 
 
-def test_scores_are_current_only_with_their_recipe(tmp_path, monkeypatch):
-    monkeypatch.setattr(provenance, "ROOT", tmp_path)
-    assert not detection.is_recorded("blur") and not human.is_recorded_human()
+def test_scores_are_current_only_with_their_recipe(elsewhere, monkeypatch):
+    scores, curves = detection.artefacts("blur")
+    counted = human.artefact("blur")
+    assert {store.state(one).word for one in (scores, curves, counted)} == {"missing"}
     table = pd.DataFrame(
         [("gradient", "blur", 1, "bsds500/val", "1", 256, 0, "ap", 0.5)], columns=tables.COLUMNS
     )
-    for path in (detection._path("blur"), detection.curves_path("blur")):
-        evaluation.write_scores(path, table, {"recipe": detection.recipe("blur")})
-    assert detection.is_recorded("blur")
+
+    def states():
+        made = (scores, curves)
+        return [store.state(dataclasses.replace(one, starts_from=())).word for one in made]
+
+    for one in (scores, curves):
+        tables.write(one.path, table)
+        store.record(dataclasses.replace(one, probe=lambda: {}), {})
+    assert states() == ["current"] * 2
+    assert (
+        store.state(scores).why == "it starts from weights/border-classifier/blur, which is missing"
+    )
     with monkeypatch.context() as other:
         other.setattr(detection, "THRESHOLD", 40)
-        assert not detection.is_recorded("blur")
+        assert states() == ["stale"] * 2
     monkeypatch.setitem(catalogue.study(), "protocol", catalogue.study()["protocol"] | {"seed": 1})
-    assert not detection.is_recorded("blur")
+    assert states() == ["stale"] * 2
 
 
-# Human boundaries ----------------------------------------------------------------------------------------------------
-
-
-def line(column, rows=20, columns=30):
-    mask = np.zeros((rows, columns), bool)
-    mask[:, column] = True
-    return mask
-
-
-@pytest.mark.parametrize(("shift", "found"), [(0, 20), (2, 20), (3, 0)])
-def test_matching_keeps_to_its_tolerance(shift, found):
-    ours, theirs = human.match(line(10), line(10 + shift), tolerance=2.5)
-    assert ours.sum() == theirs.sum() == found
-
-
-def test_matching_is_one_to_one():
-    broad = line(9) | line(10) | line(11)
-    ours, theirs = human.match(broad, line(10), tolerance=2.5)
-    assert ours.sum() == 20 and theirs.sum() == 20
-    crossing = np.zeros((1, 6), bool), np.zeros((1, 6), bool)
-    # 3 alone reaches 5, so that 1 must take 2: greed by distance would give 2 to 3
-    crossing[0][0, [1, 3]] = True
-    crossing[1][0, [2, 5]] = True
-    assert [mask.sum() for mask in human.match(*crossing, tolerance=2)] == [2, 2]
-
-
-def test_matching_with_nothing():
-    for pair in ((line(3), line(3) & False), (line(3) & False, line(3))):
-        assert not any(mask.any() for mask in human.match(*pair, tolerance=5))
-
-
-def test_precision_takes_any_annotator_and_recall_all():
-    detected = line(5) | line(20)  # the diagonal is 36 pixels, the tolerance 0.27
-    assert human.compare(detected, [line(5), line(20), line(12)]) == (40, 40, 60, 40)
-    broad = line(4) | line(5) | line(6)
-    assert human.compare(broad, [line(5)])[0] <= 20  # thinned first
-
-
-def test_best_thresholds():
-    rows = [
-        ("a", 1.0, 10, 5, 10, 10),
-        ("a", 2.0, 5, 5, 10, 5),
-        ("b", 1.0, 20, 5, 10, 10),
-        ("b", 2.0, 5, 5, 10, 8),
-    ]
-    table = pd.DataFrame(rows, columns=["image", "threshold", *human.COUNTS])
-    best = human.best(table)
-    precision, recall = 1, 13 / 20
-    assert best.ods == pytest.approx(2 * precision * recall / (precision + recall))
-    assert (best.precision, best.recall) == (precision, recall)
-    assert best.low <= best.ods <= best.high
-    precision, recall = (
-        10 / 15,
-        18 / 20,
-    )  # a at its first threshold, where it is no worse than at its second
-    assert best.ois == pytest.approx(2 * precision * recall / (precision + recall))
-
-
-@pytest.mark.parametrize("root", [None, "here"])
-def test_missing_human_boundaries_say_how_to_get_them(tmp_path, monkeypatch, root):
-    monkeypatch.delenv("ANISODIFF_DATA", raising=False)
-    if root:
-        monkeypatch.setenv("ANISODIFF_DATA", str(tmp_path))
-    with pytest.raises(
-        collections.MissingCollection, match=r"groundTruth/val/101085.mat .*data/README.md"
-    ):
-        human.annotations("101085")
-
-
-def test_annotations_are_read(tmp_path, monkeypatch):
-    monkeypatch.setenv("ANISODIFF_DATA", str(tmp_path))
-    folder = tmp_path / human.FOLDER
-    folder.mkdir(parents=True)
-    drawn = np.empty((1, 2), object)
-    for at in range(2):
-        drawn[0, at] = {
-            "Segmentation": np.ones((20, 30), np.uint16),
-            "Boundaries": line(at).astype(np.uint8),
-        }
-    savemat(folder / "1.mat", {"groundTruth": drawn})
-    assert np.array_equal(human.annotations("1"), [line(0), line(1)])
+def test_the_probe_of_the_scores_tells_one_detector_from_another(monkeypatch):
+    found = detection.probe("gaussian")
+    assert {f"ap {name}" for name in (*detection.OPERATORS, *detection.CLASSIFIERS)} <= found.keys()
+    assert all(0 < value < 1 for name, value in found.items() if name.startswith("ap"))
+    monkeypatch.setattr(detection, "HYSTERESIS", 0.9)
+    changed = {name for name, value in detection.probe("gaussian").items() if value != found[name]}
+    assert changed >= {"ap canny"} and not any("sobel" in name for name in changed)

@@ -36,7 +36,7 @@ def eager(option):
 
     def restore(u):
         for _ in range(STEPS):
-            u = explicit_step(u, diffusivity(u), TAU)
+            u = explicit_step(u, diffusivity(u)[0], TAU)
         return u
 
     return lambda image: lambda: restore(torch.from_numpy(image)[None, None])

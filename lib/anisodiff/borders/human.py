@@ -100,6 +100,12 @@ def best(table: pd.DataFrame, draws: int = 2000) -> pd.Series:
     return pd.Series(facts | {"ois": _scores(own.to_frame().T).f.iloc[0]})
 
 
+def best_of_each(table: pd.DataFrame) -> pd.DataFrame:
+    """:func:`best` of every detector: a row for each, indexed by (model, degradation)."""
+    parts = table.groupby(["model", "degradation"])
+    return pd.DataFrame({which: best(part) for which, part in parts}).T.rename_axis(parts.keys)
+
+
 def evaluate(maps: dict[str, np.ndarray], drawn: dict[str, list], thresholds) -> pd.DataFrame:
     """Counts of one detector, a row for each image and threshold, from its score maps and the annotations by image."""
     rows = [

@@ -70,7 +70,7 @@ class Classical(Denoiser):
 
     def forward(self, x: Tensor, sigma=None) -> Tensor:
         restored = [
-            self.method(image.numpy().astype(np.float64), self.strength, self.noise)
+            self.method(image.numpy(force=True).astype(np.float64), self.strength, self.noise)
             for image in x[:, 0]
         ]
         return torch.from_numpy(np.stack(restored)).to(x).reshape(x.shape)

@@ -12,8 +12,10 @@ class ReleasedPeronaMalik(Denoiser):
     """``u <- u + tau D-(g(d) d)`` with central differences ``d`` and backward differences ``D-``, ``steps - 1`` times.
 
     The central difference (one-sided on the border) and the backward divergence are not adjoint to each other, so the
-    mean is not kept, and a flux sees only every second pixel. (B, 1, H, W) to the same, on 0..255; both sides of at
-    least two pixels. Source: ``pm_algorithm.py`` of github.com/JoelVO/anisotropic_diffusion, with its defaults.
+    mean is not kept, and a flux sees only every second pixel. (B, 1, H, W) to the same, on 0..255.
+
+    Raises ValueError for a side of less than two pixels. Source: ``pm_algorithm.py`` of
+    github.com/JoelVO/anisotropic_diffusion, with its defaults.
     """
 
     def __init__(self, lambda_: float = 50.0, option: int = 1, steps: int = 10, tau: float = 0.1):
@@ -26,6 +28,10 @@ class ReleasedPeronaMalik(Denoiser):
     def trajectory(self, f: Tensor) -> list[Tensor]:
         """The image after 0, 1, ..., ``steps - 1`` steps."""
         check(f)
+        if min(f.shape[2:]) < 2:
+            raise ValueError(
+                f"central differences want at least two pixels a side, got {tuple(f.shape[2:])}"
+            )
         states = [f]
         for _ in range(self.steps - 1):
             flux_y, flux_x = (

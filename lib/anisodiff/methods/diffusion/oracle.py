@@ -37,7 +37,7 @@ class PeronaMalikOracle(Method):
         tried, scheme = lambdas(*self.span, self.tries), correct_scheme(self.option, self.tau)
         restored, info = torch.empty_like(y), {}
         for at in range(len(y)):
-            clean, degraded = (image[at : at + 1].numpy() for image in (truth, y))
+            clean, degraded = (image[at : at + 1].numpy(force=True) for image in (truth, y))
             lambda_, steps, _ = best_setting(clean, degraded, scheme, tried, self.steps)
             restored[at] = Diffusion(PeronaMalik(lambda_, self.option), steps, self.tau)(
                 y[at][None, None]

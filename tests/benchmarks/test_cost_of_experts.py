@@ -9,9 +9,10 @@ import torch
 from torch.nn.functional import conv2d
 
 from anisodiff.methods.diffusion import experts
-from anisodiff.methods.diffusion.kernels import splines
+from anisodiff.methods.diffusion.kernels import explicit, splines
 from anisodiff.methods.diffusion.scheme import Diffusion, explicit_step
-from anisodiff.study import catalogue, restorers, runs
+from anisodiff.study import restorers, runs
+from anisodiff.training.objectives import Batch, objective
 
 LEVELS = (15, 25, 50)
 
@@ -27,6 +28,8 @@ def one_core():
 @pytest.fixture
 def plain(monkeypatch):
     """The forms that serve other types and devices."""
+    for module in (experts, explicit):
+        monkeypatch.setattr(module, "compiled", lambda *tensors: False)
     monkeypatch.setattr(experts, "spline_sum", splines.indexed_spline_sum)
     monkeypatch.setattr(experts, "respond", lambda z, kernels: conv2d(z, kernels[:, None]))
 
@@ -37,7 +40,7 @@ def noisy(*shape):
 
 def eager(diffusion: Diffusion, u):
     for _ in range(diffusion.steps):
-        u = explicit_step(u, diffusion.diffusivity(u), diffusion.tau)
+        u = explicit_step(u, diffusion.diffusivity(u)[0], diffusion.tau)
     return u
 
 
@@ -58,18 +61,13 @@ def test_restoring_in_plain_pytorch(benchmark, level):
 
 
 def train_step(level):
-    settings = runs.Run("foe-s", "gaussian", level).settings
-    listed = catalogue.entry("foe-s")
-    module = listed.build(**listed.arguments(level))
-    batch = noisy(settings["batch"], 1, settings["crop"], settings["crop"])
-    optimiser = torch.optim.Adam(module.parameters(), 1e-9)  # nothing moves
-
-    def step():
-        optimiser.zero_grad()
-        eager(module, batch).square().mean().backward()
-        optimiser.step()
-
-    return step, settings["steps"]
+    """One step of the run's own objective, as the loop takes it, on a batch that is there."""
+    run = runs.Run("foe-s", "gaussian", level)
+    aim = objective(restorers.untrained(run).module.requires_grad_(True), run.settings)
+    clean = noisy(run.settings["batch"], 1, run.settings["crop"], run.settings["crop"])
+    sigma = torch.full((len(clean), 1, 1, 1), float(level))
+    batch = Batch(clean, clean + level * torch.randn_like(clean), sigma)
+    return lambda: aim.step(batch), run.settings["steps"]
 
 
 @pytest.mark.parametrize("level", LEVELS)

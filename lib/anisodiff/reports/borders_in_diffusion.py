@@ -1,0 +1,70 @@
+"""What the page on borders in a diffusion shows: an example, the pairs of lambdas, and how training went."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ..methods.restorer import Restorer
+from ..metrics.distortion import clipped_psnr
+from ..metrics.statistics import mean_interval
+from ..study import restorers
+from . import records
+
+FAMILIES = {"learned-lambda-borders": "two lambdas", "p1-borders": "two P1 functions"}
+SOURCES = {"": "classifier", "-true": "true borders", "-half": "no classifier"}
+
+
+class Example(NamedTuple):
+    """One image through a model with border probabilities; all maps are (H, W)."""
+
+    probability: np.ndarray  # of a border, in [0, 1]
+    diffusivity: np.ndarray  # of the first step, over its largest value
+    restored: np.ndarray
+    psnr: float  # decibel
+
+
+def example(restorer: Restorer, degraded: np.ndarray, clean: np.ndarray) -> Example:
+    """What a model makes of a degraded image, (H, W); an oracle reads the borders off the clean one."""
+    batch, truth = (torch.from_numpy(image)[None, None] for image in (degraded, clean))
+    with torch.inference_mode():
+        probability = restorer.module.diffusivity.probability(batch, truth)[0, 0].numpy()
+    g = restorer.coefficient(degraded, truth=clean)
+    restored = restorer.estimate(degraded, truth=clean).image[0].numpy()
+    return Example(probability, g / max(g.max(), 1e-6), restored, clipped_psnr(restored, clean))
+
+
+class LambdaPair(NamedTuple):
+    """The lambdas that a model chose, medians over all images and levels, in gray levels."""
+
+    borders: float
+    smooth: float
+    ratio: (
+        records.Interval
+    )  # in octaves: the mean over the images of |mean of log2(smooth / borders)|
+
+
+def lambda_pair(kind: str, model: str = "learned-lambda-borders", least: float = 1) -> LambdaPair:
+    """The recorded lambdas of a problem, where those below ``least`` gray levels, with which nothing diffuses, count
+    as ``least``."""
+    table = records.recorded(kind, model)
+    chosen = table.pivot_table("value", ["level", "image"], "metric")
+    borders = chosen["lambda-borders"].clip(lower=least)
+    smooth = chosen["lambda-smooth"].clip(lower=least)
+    octaves = np.log2(smooth / borders).groupby("image").mean()
+    return LambdaPair(borders.median(), smooth.median(), mean_interval(octaves.abs()))
+
+
+def trainings(family: str, kind: str, level: float, profile: str, seed: int = 0) -> pd.DataFrame:
+    """What happened in the trainings of a family, a row for each of SOURCES.
+
+    ``psnr`` on held-out training images (dB), ``left_out``, the number of steps whose gradient was too long, and
+    ``falls``, how often the training went back to its best state.
+    """
+    rows = {}
+    for source in SOURCES:
+        header = restorers.fitted(f"{family}{source}", kind, level, profile, seed).header
+        facts = header["validation_psnr"], header["left_out"], header.get("falls", 0)
+        rows[source] = dict(zip(("psnr", "left_out", "falls"), facts, strict=True))
+    return pd.DataFrame(rows).T
