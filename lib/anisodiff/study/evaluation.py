@@ -9,6 +9,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from ..data import collections, provenance
+from ..methods.device import chosen
 from ..methods.diffusion.scheme import Diffusion
 from ..methods.restorer import Restorer
 from ..metrics import distortion, perceptual, structure
@@ -125,7 +126,10 @@ def artefact(model: str, kind: str, collection: str | None = None) -> store.Arte
 
 
 def probe(model: str, kind: str, further: bool) -> dict[str, float]:
-    """What tells whether changed code still gives these scores: means over three small crops that everybody has."""
+    """What tells whether changed code still gives these scores: means over three small crops that everybody has.
+
+    A model whose weights are not shipped is untrained here: the code is the same.
+    """
     made = artefact(model, kind, "further" if further else None).starts_from
     return _probe(model, kind, further, tuple(store.content(one.path) for one in made))
 
@@ -134,7 +138,9 @@ def probe(model: str, kind: str, further: bool) -> dict[str, float]:
 def _probe(model: str, kind: str, further: bool, weights: tuple[str, ...]) -> dict[str, float]:
     found = {}
     for level in catalogue.levels(model, kind, "further" if further else None):
-        restorer = restorers.open_weights(runs.Run(model, kind, level))
+        run = runs.Run(model, kind, level)
+        shipped = "header" not in (store.read_record(run.weights) or {})
+        restorer = restorers.open_weights(run) if shipped else restorers.untrained(run)
         at = problem(kind, level)
         table = evaluate(restorer, at, "shipped/test", 64, limit=3, further=further)
         means = table.groupby("metric").value.mean()
@@ -142,12 +148,12 @@ def _probe(model: str, kind: str, further: bool, weights: tuple[str, ...]) -> di
     return found
 
 
-def record(model: str, kind: str, collection: str | None = None, device: str = "cpu") -> None:
+def record(model: str, kind: str, collection: str | None = None) -> None:
     """Score a model of the study at all its levels by the study's protocol, or on a further collection, and write the
-    table with its record."""
+    table with its record; on the device that :func:`~anisodiff.methods.device.chosen` names."""
     protocol, parts = catalogue.protocol(collection), []
     provenance.used.clear()
-    stamp, start = provenance.stamp(device), time.monotonic()
+    stamp, start = provenance.stamp(chosen()), time.monotonic()
     for level in tqdm(
         catalogue.levels(model, kind, collection), desc=f"{model} {kind}", unit="level"
     ):

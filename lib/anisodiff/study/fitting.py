@@ -7,6 +7,7 @@ import numpy as np
 from torch import nn
 
 from ..data import collections, provenance
+from ..methods.device import chosen
 from ..problems import PROBLEMS, problem
 from ..training import loop, tuning
 from ..training.batches import Batches, Problems
@@ -14,7 +15,7 @@ from . import catalogue, restorers, store, weights
 from .runs import Run
 
 
-def fit(run: Run, device: str = "cpu") -> None:
+def fit(run: Run, device: str | None = None) -> None:
     """Tune or train a model and write its weights; nothing to do where they are there and current.
 
     What it starts from is made first. A training that was interrupted goes on from its last checkpoint. Raises
@@ -23,9 +24,10 @@ def fit(run: Run, device: str = "cpu") -> None:
     if not run.makes:
         raise ValueError(f"{run.model} has nothing to fit")
     for ancestor in run.ancestors:
-        fit(ancestor)
+        fit(ancestor, device)
     if run.weights.is_file() and store.is_current(run.artefact()):
         return  # what is too large to be shipped may be current without being here
+    device = chosen(device)
     stamp, start = provenance.stamp(device), time.monotonic()
     module, facts = tune(run) if run.makes == "tune" else train(run, device)
     seconds = round(time.monotonic() - start, 1)  # a resumed training counts its own

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import nn
 
 from ..data import provenance
@@ -123,9 +124,9 @@ def open_weights(run: Run, given: Problem | None = None, device: str | None = No
 
 def untrained(run: Run) -> Restorer:
     """The model of a run as it is before its training."""
-    return _restorer(
-        run, build(run.entry, run.arguments()), {}, problem(run.problem, run.level), "cpu"
-    )
+    torch.manual_seed(run.drawn_from)
+    at = problem(run.problem, run.level)
+    return _restorer(run, build(run.entry, run.arguments()), {}, at, "cpu")
 
 
 def _restorer(run: Run, made, header: dict, at: Problem, device: str) -> Restorer:
