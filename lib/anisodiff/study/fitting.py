@@ -24,7 +24,8 @@ def fit(run: Run, device: str | None = None) -> None:
     if not run.makes:
         raise ValueError(f"{run.model} has nothing to fit")
     for ancestor in run.ancestors:
-        fit(ancestor, device)
+        if ancestor.profile == run.profile:  # else it is shipped, and never made on the side
+            fit(ancestor, device)
     if run.weights.is_file() and store.is_current(run.artefact()):
         return  # what is too large to be shipped may be current without being here
     device = chosen(device)
