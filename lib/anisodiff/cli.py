@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 when all went well, 1 when a file of a folder did not, 2 for an error, which is printed in one line."""
+    """Run one command; 0 when all went well, 1 when a file of a folder did not, 2 for an error, printed in one line."""
     asked = _parser().parse_args(arguments)
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: _tell(f"warning: {message}")
