@@ -15,10 +15,11 @@ from anisodiff.methods.denoisers.classical import METHODS, Classical
 from anisodiff.methods.denoisers.cncl import CNCL
 from anisodiff.methods.denoisers.released import ReleasedPeronaMalik
 from anisodiff.metrics import distortion
-from anisodiff.problems import problem
+from anisodiff.problems import PROBLEMS, problem
 from anisodiff.study import catalogue
 from anisodiff.training import loop
-from anisodiff.training.objectives import Adversarial, Batch
+from anisodiff.training.batches import Batches, Problems
+from anisodiff.training.objectives import Adversarial
 
 KEEP_A_CONSTANT = {"identity", "median", "released", *METHODS, "diffusion"}
 ANY_SIZE = [(1, 1), (1, 9), (2, 7), (37, 21)]
@@ -183,17 +184,12 @@ def test_generator_and_discriminator_each_learn_from_their_own_loss():
 
 def test_the_loop_trains_against_a_discriminator_and_leaves_it_behind(tmp_path):
     torch.manual_seed(0)
-    generator, clean = torch.Generator().manual_seed(0), torch.tensor(photograph())
-    settings = {"steps": 8, "rate": 0.002, "every": 4}
-
-    def draw(step):
-        crops = clean.unfold(0, 32, 32).unfold(1, 32, 32).reshape(-1, 1, 32, 32)[step % 4 :][:2]
-        degraded = crops + 25 * torch.randn(crops.shape, generator=generator)
-        return Batch(crops, degraded, torch.full((2, 1, 1, 1), 25.0))
-
+    settings = {"steps": 8, "rate": 0.002, "every": 4, "batch": 2, "validation": 2}
+    problems = Problems((PROBLEMS["gaussian"],), 25)
+    batches = Batches(collections.load("shipped/train"), problems, crop=32, seed=0)
     objective = Adversarial(CNCL(2, 3), settings)
     judge = [parameter.clone() for parameter in objective.discriminator.parameters()]
-    facts = loop.train(objective, draw, draw(5), tmp_path / "checkpoint.pt", "cncl")
+    facts = loop.train(objective, batches, tmp_path / "checkpoint.pt", "cncl")
     assert facts["validation_psnr"] > facts["curve"][0][2]
     assert set(objective.module.state_dict()) == set(CNCL(2, 3).state_dict())
     learned = zip(judge, objective.discriminator.parameters(), strict=True)

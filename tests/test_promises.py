@@ -39,7 +39,9 @@ energetic = pytest.mark.parametrize("name", [name for name in FAMILY if name in 
 fused = pytest.mark.parametrize(
     "name", [name for name in FAMILY if hasattr(FAMILY[name](), "fast")]
 )
-told = pytest.mark.parametrize("name", [name for name in FAMILY if FAMILY[name]().reads_sigma])
+noise_aware = pytest.mark.parametrize(
+    "name", [name for name in FAMILY if FAMILY[name]().reads_sigma]
+)
 
 
 def cases(name):
@@ -191,19 +193,21 @@ def test_an_image_is_restored_alike_alone_and_in_a_batch(name):
 # The level
 
 
-@told
-def test_who_reads_sigma_works_with_no_guess_of_it(name):
+@noise_aware
+def test_who_reads_sigma_does_not_work_without_it(name):
     diffusion, f = longest(name, 1, torch.float32), noise(1, 1, 9, 8, dtype=torch.float32)
     with_truth = {"truth": f} if diffusion.needs_truth else {}
     for ask in (diffusion, diffusion.trajectory, lambda f, **w: diffusion.coefficient(f, f, **w)):
-        with pytest.raises(ValueError, match="is told the level of the degradation: give sigma"):
+        with pytest.raises(
+            ValueError, match="is noise-aware: give sigma, the level of the problem"
+        ):
             ask(f, **with_truth)
     for wrong in (0, -3.0, torch.tensor([float("nan")])):
         with pytest.raises(ValueError, match="sigma must be above 0, got"):
             diffusion(f, wrong, **with_truth)
 
 
-@told
+@noise_aware
 def test_who_reads_sigma_minds_it_image_by_image(name):
     diffusivity, f = FAMILY[name]().double(), noise(1, 1, 9, 8).repeat(2, 1, 1, 1)
     with torch.inference_mode():
@@ -215,7 +219,7 @@ def test_who_reads_sigma_minds_it_image_by_image(name):
     torch.testing.assert_close(one, other.flip(0))
 
 
-def test_these_are_told_and_others_are_not():
+def test_these_are_noise_aware_and_others_are_not():
     listed = {name for name in FAMILY if FAMILY[name]().reads_sigma}
     assert listed == {
         "learned-lambda-time",

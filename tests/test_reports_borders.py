@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from anisodiff.borders import detection, human
-from anisodiff.borders.classifier import BorderClassifier
 from anisodiff.methods.base import Denoiser, Denoising
 from anisodiff.methods.restorer import Restorer
 from anisodiff.metrics import distortion

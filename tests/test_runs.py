@@ -10,6 +10,7 @@ import anisodiff
 from anisodiff.data import provenance
 from anisodiff.study import catalogue, code, fitting, restorers, runs, store, weights
 from anisodiff.study.runs import Run
+from anisodiff.training.batches import Batches
 
 SMOKE = Run("learned-lambda", "gaussian", 25, "smoke")
 
@@ -79,15 +80,19 @@ def test_a_token_changes_with_what_makes_the_weights_and_with_nothing_else(tuned
 
 
 def test_batches_hold_the_levels_and_problems_that_a_run_is_for():
-    generator = np.random.default_rng(0)
-    drawn = [runs._drawn(Run("p1", "gaussian", 25), generator) for _ in range(300)]
-    levels = np.array([one.level for one in drawn])
-    assert {one.name for one in drawn} == {"gaussian"}
+    def drawn(*run):
+        problems = fitting._batches(Run(*run), "shipped/train", 32).problems
+        generator = np.random.default_rng(0)
+        return [problems.draw(generator) for _ in range(300)]
+
+    one = drawn("p1", "gaussian", 25)
+    levels = np.array([problem.level for problem in one])
+    assert {problem.name for problem in one} == {"gaussian"}
     assert 5 <= levels.min() < 6 and 45 < levels.max() <= 50
     assert (levels < math.sqrt(5 * 50)).mean() == pytest.approx(0.5, abs=0.1)
-    universal = Run("border-classifier-universal", "blur", 4)
-    assert {runs._drawn(universal, generator).name for _ in range(99)} == {*catalogue.problems()}
-    assert runs._drawn(SMOKE, generator).level == 25
+    universal = drawn("border-classifier-universal", "blur", 4)
+    assert {problem.name for problem in universal} == {*catalogue.problems()}
+    assert {problem.level for problem in drawn("learned-lambda", "gaussian", 25)} == {25}
 
 
 # Fitting
@@ -121,7 +126,7 @@ def interrupted(monkeypatch):
             save(*given)
             raise KeyboardInterrupt
 
-        stopped.setattr(runs.loop.torch, "save", interrupt)
+        stopped.setattr(torch, "save", interrupt)
         with pytest.raises(KeyboardInterrupt):
             fitting.fit(SMOKE)
     return {path.name for path in (provenance.ROOT / "_build/checkpoints").iterdir()}
@@ -129,15 +134,15 @@ def interrupted(monkeypatch):
 
 def drawn(monkeypatch, fit):
     """The steps whose batches are drawn while the weights are made, before their probe."""
-    seen, batches = [], runs._batches
+    seen, draw = [], Batches.training
 
-    def watched(run, *given):
-        draw, validation = batches(run, *given)
-        return lambda step: seen.append(step) or draw(step), validation
+    def watched(batches, step, count):
+        seen.append(step)
+        return draw(batches, step, count)
 
     with monkeypatch.context() as watching:
-        watching.setattr(runs, "_batches", watched)
-        watching.setattr(runs, "probe", lambda run: {})
+        watching.setattr(Batches, "training", watched)
+        watching.setattr(fitting, "probe", lambda run: {})
         fit()
     return seen
 
@@ -162,11 +167,11 @@ def test_a_checkpoint_goes_on_under_the_settings_and_the_code_it_was_made_by(
 
 
 def test_the_stamp_is_of_the_start_and_of_the_device_that_is_used(tuned, monkeypatch):
-    order, stamp, train = [], provenance.stamp, runs.train
+    order, stamp, train = [], provenance.stamp, fitting.train
     monkeypatch.setattr(
         provenance, "stamp", lambda device="cpu": order.append(device) or stamp(device)
     )
-    monkeypatch.setattr(runs, "train", lambda *given: order.append("trained") or train(*given))
+    monkeypatch.setattr(fitting, "train", lambda *given: order.append("trained") or train(*given))
     fitting.fit(SMOKE)
     assert order == ["cpu", "trained"]
     header = weights.header(SMOKE.weights)
@@ -181,15 +186,15 @@ def test_weights_of_a_budget_do_not_pass_for_the_shipped_ones(tuned):
 
 
 @pytest.mark.parametrize("names", [("p1", "p1-blind"), ("foe-s-told", "foe-s-blind")])
-def test_a_model_is_told_the_level_unless_it_is_blind(names, elsewhere):
+def test_a_model_reads_the_level_unless_it_is_noise_blind(names, elsewhere):
     image, restored = np.tile(np.linspace(0, 200, 24, dtype=np.float32), (24, 1)), {}
     for name in names:
         fitting.fit(Run(name, "gaussian", 5, "smoke"))
         for level in (5, 50):
             one = restorers.open_weights(Run(name, "gaussian", level, "smoke"))
             restored[name, level] = one.restore(image)
-    told, blind = names
-    assert not np.array_equal(restored[told, 5], restored[told, 50])
+    aware, blind = names
+    assert not np.array_equal(restored[aware, 5], restored[aware, 50])
     assert np.array_equal(restored[blind, 5], restored[blind, 50])
 
 

@@ -1,17 +1,21 @@
-"""What a training minimises, and the loop around it, on a model of ten numbers."""
+"""What a training draws and minimises, and the loop around it, on a model of ten numbers."""
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from family import FAMILY, noise
 from torch import nn
 
 from anisodiff.borders.classifier import BorderClassifier
+from anisodiff.data.collections import Image
 from anisodiff.methods.base import Denoiser
 from anisodiff.methods.denoisers.cncl import CNCL
 from anisodiff.methods.diffusion.scheme import Diffusion
+from anisodiff.problems import PROBLEMS
 from anisodiff.training import loop
+from anisodiff.training.batches import Batches, Problems
 from anisodiff.training.objectives import (
     LOSSES,
     Adversarial,
@@ -19,32 +23,42 @@ from anisodiff.training.objectives import (
     Detection,
     Supervised,
     clipped_psnr,
-    objective,
+    objective_for,
     restored,
 )
 
-SETTINGS = {"rate": 0.01, "steps": 8, "every": 4}
+SETTINGS = {"rate": 0.01, "steps": 8, "every": 4, "batch": 2, "validation": 3}
 
 
 class Filter(Denoiser):
-    """One convolution, at first a mean that is far too dark; it remembers the modes that it was in."""
+    """One convolution, at first a mean that is far too dark; it remembers each batch: its mode and size."""
 
     def __init__(self):
         super().__init__()
         self.convolution = nn.Conv2d(1, 1, 3, padding=1, padding_mode="replicate")
         nn.init.constant_(self.convolution.weight, 0.05)
         nn.init.zeros_(self.convolution.bias)
-        self.modes = []
+        self.seen = []
 
     def forward(self, x, sigma=None):
-        self.modes.append(self.training)
+        self.seen.append((self.training, len(x)))
         return self.convolution(x)
 
 
-def batch(step=0, scale=1.0):
-    clean = noise(2, 1, 1, 12, seed=step).float().expand(2, 1, 12, 12)
-    degraded = scale * (clean + 25 * torch.randn(2, 1, 12, 12, generator=seeded(step)))
-    return Batch(clean, degraded, torch.full((2, 1, 1, 1), 25.0))
+def batch(step=0, count=2, scale=1.0):
+    clean = noise(count, 1, 1, 12, seed=step).float().expand(count, 1, 12, 12)
+    degraded = scale * (clean + 25 * torch.randn(clean.shape, generator=seeded(step)))
+    return Batch(clean, degraded, torch.full((count, 1, 1, 1), 25.0))
+
+
+class Drawn:
+    """What stands for the batches of a collection: a training batch is what ``draw(step, count)`` gives."""
+
+    def __init__(self, draw=batch):
+        self.training = draw
+
+    def validation(self, count):
+        return batch(99, count)
 
 
 def seeded(step):
@@ -59,8 +73,8 @@ def gradient(module):
     return torch.cat([p.grad.flatten() for p in module.parameters()])
 
 
-def trained(aim, tmp_path, draw=batch):
-    return loop.train(aim, draw, batch(99), tmp_path / "a/checkpoint.pt", "filter")
+def trained(objective, tmp_path, draw=batch):
+    return loop.train(objective, Drawn(draw), tmp_path / "a/checkpoint.pt", "filter")
 
 
 # Objectives
@@ -105,12 +119,14 @@ def test_a_module_has_the_objective_that_suits_it():
         (CNCL(2, 3), Adversarial, "psnr"),
         (BorderClassifier(), Detection, "score"),
     ):
-        aim = objective(module, SETTINGS)
-        assert type(aim) is kind and aim.measure == measure and aim.module is module
+        objective = objective_for(module, SETTINGS)
+        assert (
+            type(objective) is kind and objective.measure == measure and objective.module is module
+        )
     one = batch()
-    logs, score = aim.step(one), aim.score(one)
+    logs, score = objective.step(one), objective.score(one)
     assert logs["loss"] > 0 > score
-    assert score == pytest.approx(-aim.module.eval().loss(one.degraded, one.clean).item())
+    assert score == pytest.approx(-objective.module.eval().loss(one.degraded, one.clean).item())
 
 
 def test_an_oracle_is_given_the_clean_crops_and_nobody_else():
@@ -135,10 +151,10 @@ def test_a_flat_crop_is_no_reason_to_fail():
 
 def test_plain_descent_steps_down_the_clipped_gradient():
     module = Filter()
-    aim = Supervised(module, SETTINGS | {"optimiser": "sgd", "clip": 1, "rate": 0.3})
+    objective = Supervised(module, SETTINGS | {"optimiser": "sgd", "clip": 1, "rate": 0.3})
     for step in range(4):
-        before, rate = numbers(module), aim.optimiser.param_groups[0]["lr"]
-        aim.step(batch(step))
+        before, rate = numbers(module), objective.optimiser.param_groups[0]["lr"]
+        objective.step(batch(step))
         assert gradient(module).norm().item() == pytest.approx(1, rel=1e-4)
         torch.testing.assert_close(numbers(module), before - rate * gradient(module))
     assert rate > 0
@@ -146,24 +162,69 @@ def test_plain_descent_steps_down_the_clipped_gradient():
 
 @pytest.mark.parametrize(("surge", "left_out"), [({}, 0), ({"surge": 10}, 1)])
 def test_a_step_whose_gradient_surges_is_left_out_where_the_settings_say_so(surge, left_out):
-    aim = Supervised(Filter(), SETTINGS | surge)
+    objective = Supervised(Filter(), SETTINGS | surge)
     for step in range(5):
-        before = numbers(aim.module)
-        aim.step(batch(step, scale=1.0 if step != 3 else 30.0))
-        stayed = torch.equal(numbers(aim.module), before)
+        before = numbers(objective.module)
+        objective.step(batch(step, scale=1.0 if step != 3 else 30.0))
+        stayed = torch.equal(numbers(objective.module), before)
         assert stayed == (step == 3 and bool(left_out))
-    assert aim.left_out == left_out
+    assert objective.left_out == left_out
+
+
+# Batches
+
+
+GAUSSIAN, BLUR = PROBLEMS["gaussian"], PROBLEMS["blur"]
+
+
+def constant_images(count=20):
+    """Image k is 10 k everywhere, so that a crop tells where it is from."""
+    return [Image(f"{k:02}", np.full((16, 12), 10.0 * k, np.float32)) for k in range(count)]
+
+
+def test_every_tenth_image_is_held_out_and_a_step_draws_the_same_each_time():
+    batches = Batches(constant_images(), Problems((GAUSSIAN,), 1.0), crop=8, seed=3)
+    steps = [batches.training(step, 30) for step in range(4)]
+    held_out = batches.validation(30)
+    seen = {float(value) for one in steps for value in one.clean.unique()}
+    assert seen == {10.0 * k for k in range(20)} - {0.0, 100.0}
+    assert set(held_out.clean.unique().tolist()) == {0.0, 100.0}
+    for part in held_out[:2]:
+        assert part.shape == (30, 1, 8, 8) and part.dtype == torch.float32
+    assert (held_out.degraded - held_out.clean).std() == pytest.approx(1, abs=0.1)
+    for one, again in ((steps[2], batches.training(2, 30)), (held_out, batches.validation(30))):
+        assert all(map(torch.equal, one, again))
+    other = Batches(batches.images, batches.problems, crop=8, seed=4)
+    for one, another in (
+        (steps[0], steps[1]),
+        (steps[0], other.training(0, 30)),
+        (held_out, other.validation(30)),
+    ):
+        assert not torch.equal(one.degraded, another.degraded)
+
+
+def test_the_levels_of_a_batch_are_those_of_its_measurements():
+    batches = Batches(constant_images(), Problems((GAUSSIAN,)), crop=12, seed=0)
+    one = batches.training(0, 40)
+    assert one.sigma.shape == (40, 1, 1, 1) and len(one.sigma.unique()) == 40
+    measured = (one.degraded - one.clean).std((1, 2, 3))
+    torch.testing.assert_close(measured, one.sigma.flatten(), rtol=0.3, atol=0)
+    both = Batches(batches.images, Problems((GAUSSIAN, BLUR)), crop=12, seed=0).training(0, 40)
+    blurred = (both.degraded == both.clean).all((1, 2, 3))  # a blur leaves a constant image
+    assert 5 < blurred.sum() < 35
+    assert (both.sigma.flatten()[blurred] <= max(BLUR.levels)).all()
 
 
 # The loop
 
 
 def test_training_learns_in_training_mode_and_scores_in_the_other(tmp_path):
-    aim = Supervised(Filter(), SETTINGS | {"rate": 0.05})
-    facts = trained(aim, tmp_path)
+    objective = Supervised(Filter(), SETTINGS | {"rate": 0.05})
+    facts = trained(objective, tmp_path)
     assert [step for step, *_ in facts["curve"]] == [0, 4, 8]
     assert facts["curve"][-1][2] > facts["curve"][0][2] + 2
-    assert aim.module.modes == [False, *[True] * 4, False, *[True] * 4, False]
+    learned, scored = [(True, 2)] * 4, (False, 3)
+    assert objective.module.seen == [scored, *learned, scored, *learned, scored]
     assert not list((tmp_path / "a").iterdir()), "the checkpoint is removed at the end"
 
 
@@ -184,11 +245,11 @@ def test_what_was_interrupted_goes_on_as_if_it_had_not_been(tmp_path):
     facts = trained(whole, tmp_path)
     drawn = []
 
-    def interrupted(step):
+    def interrupted(step, count):
         drawn.append(step)
         if len(drawn) == 7:
             raise KeyboardInterrupt
-        return batch(step)
+        return batch(step, count)
 
     halves = [Supervised(Filter(), SETTINGS | {"surge": 10}) for _ in range(2)]
     with pytest.raises(KeyboardInterrupt):
@@ -218,24 +279,24 @@ class Scripted(Supervised):
 
 @pytest.mark.parametrize(("after", "falls"), [(19.1, 0), (18.9, 1)])
 def test_a_model_that_falls_far_below_its_best_goes_back_there(after, falls, tmp_path):
-    aim = Scripted([20.0, after, 19.0])
-    assert trained(aim, tmp_path)["falls"] == falls
+    objective = Scripted([20.0, after, 19.0])
+    assert trained(objective, tmp_path)["falls"] == falls
     assert torch.equal(
-        aim.began[4], aim.scored[0 if falls else 1]
+        objective.began[4], objective.scored[0 if falls else 1]
     )  # the first step after the score
-    assert not torch.equal(aim.scored[0], aim.scored[1])
+    assert not torch.equal(objective.scored[0], objective.scored[1])
 
 
 def test_training_stops_when_the_loss_is_no_number(tmp_path):
-    aim = Supervised(Filter(), SETTINGS)
+    objective = Supervised(Filter(), SETTINGS)
 
-    def draw(step):
-        one = batch(step)
+    def draw(step, count):
+        one = batch(step, count)
         return one._replace(degraded=one.degraded * math.nan) if step == 5 else one
 
     with pytest.raises(
         loop.TrainingFailed,
         match=r"filter: the loss is nan at step 5; try a learning rate below 0\.01",
     ):
-        trained(aim, tmp_path, draw)
-    assert torch.isfinite(numbers(aim.module)).all(), "nothing was learned from it"
+        trained(objective, tmp_path, draw)
+    assert torch.isfinite(numbers(objective.module)).all(), "nothing was learned from it"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 when all went well, 1 when a file of a folder did not, 2 for an error, told in one line."""
+    """Run one command; 0 when all went well, 1 when a file of a folder did not, 2 for an error, printed in one line."""
     asked = _parser().parse_args(arguments)
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: _tell(f"warning: {message}")
@@ -34,7 +34,7 @@ def _restore(asked) -> int:
             f"{target} would be overwritten by its own restoration: choose another OUTPUT"
         )
     files.check_suffix(target)
-    picture = files.read(asked.input)  # a bad file is told before a model is loaded
+    picture = files.read(asked.input)  # a bad file is refused before a model is loaded
     _restore_one(_load(asked), picture, target)
     return 0
 
@@ -305,7 +305,7 @@ def _command(commands, run, name: str, summary: str) -> argparse.ArgumentParser:
 
 def _what(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--degradation", default="gaussian", help="what befell the image (default: %(default)s)"
+        "--degradation", default="gaussian", help="the problem (default: %(default)s)"
     )
     command.add_argument(
         "--problem",

@@ -1,9 +1,5 @@
 """deepinv beside the study: our denoisers at work there, theirs here, operators under the same names (`make peers`)."""
 
-from dataclasses import dataclass
-from inspect import signature
-from typing import ClassVar
-
 import deepinv
 import numpy as np
 import pytest
@@ -11,62 +7,17 @@ import torch
 
 import anisodiff
 from anisodiff.data import collections
-from anisodiff.methods.base import Denoiser, Denoising
+from anisodiff.methods.base import Denoising
 from anisodiff.methods.denoisers.classical import Classical
 from anisodiff.methods.denoisers.rescaled import Rescaled
 from anisodiff.metrics.distortion import psnr
-from anisodiff.problems.base import LinearOperator, Problem
+from anisodiff.problems import PROBLEMS, problem
 
 SIDE = 96
 
 
-class ByImageAlone(Denoiser):
-    """A module whose forward takes the image alone."""
-
-    def __init__(self, module):
-        super().__init__()
-        self.module = module
-
-    def forward(self, x, sigma=None):
-        return self.module(x)
-
-
-@dataclass(frozen=True)
-class Noise(Problem):
-    sigma: float
-    name: ClassVar[str] = "noise"
-    unit: ClassVar[str] = "standard deviation, gray levels"
-    highest: ClassVar[float] = 255
-
-    def add_noise(self, y, rng):
-        return y + self.sigma * torch.from_numpy(rng.standard_normal(tuple(y.shape)))
-
-
-class CircularBlur(LinearOperator):
-    """Multiplies frequency k by ``exp(-v |k|^2 / 2)``: the blur by a Gaussian of variance v."""
-
-    def __init__(self, shape, variance=1.0):
-        self.in_shape = self.out_shape = shape
-        rows, columns = (2 * torch.pi * torch.fft.fftfreq(length) for length in shape)
-        self.transfer = torch.exp(-variance * (rows[:, None] ** 2 + columns**2) / 2)
-
-    def A(self, x):
-        return torch.fft.ifft2(self.transfer * torch.fft.fft2(x)).real
-
-    A_adjoint = A  # the kernel is symmetric
-
-    def A_dagger(self, y):
-        return torch.fft.ifft2(torch.fft.fft2(y) / self.transfer).real
-
-
-def denoiser(module):
-    """A module of the study as its Denoiser, whether its forward takes sigma already or the image alone."""
-    takes_sigma = "sigma" in signature(module.forward).parameters
-    return module if isinstance(module, Denoiser) and takes_sigma else ByImageAlone(module)
-
-
 def study(name="foe-s"):
-    return denoiser(anisodiff.load(name, "gaussian", 25).module)
+    return anisodiff.load(name, "gaussian", 25).module
 
 
 def photographs():
@@ -76,8 +27,14 @@ def photographs():
     return torch.from_numpy(np.stack(crops)[:, None].astype(np.float32))
 
 
+def measured(clean, name, level, **parameters):
+    """A batch, measured, and the operator behind it."""
+    found = problem(name, level, **parameters).measure(clean, np.random.default_rng(0))
+    return found.y, found.problem.operator
+
+
 def noisy(clean, level):
-    return clean + level * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    return measured(clean, "gaussian", level)[0]
 
 
 def quality(restored, clean):
@@ -107,9 +64,7 @@ def test_a_model_of_the_study_gives_its_own_result_on_unit_images(channels):
         assert torch.allclose(there, torch.from_numpy(ours).permute(0, 3, 1, 2), rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "ours", [study, lambda: denoiser(Classical("tv", 17.5, 25.0))], ids=["foe-s", "tv"]
-)
+@pytest.mark.parametrize("ours", [study, lambda: Classical("tv", 17.5, 25.0)], ids=["foe-s", "tv"])
 def test_plug_and_play_denoises(ours):
     clean = photographs()[:1]
     y = noisy(clean, 25) / 255
@@ -127,10 +82,11 @@ def test_plug_and_play_denoises(ours):
 
 
 def test_plug_and_play_deblurs_better_than_the_denoiser_alone_and_the_pseudo_inverse():
-    clean, operator = photographs()[:1], CircularBlur((SIDE, SIDE))
-    y = noisy(operator.A(clean), 10) / 255
+    clean = photographs()[:1]
+    y, operator = measured(clean, "blur", 1.0, sigma=10)
     solver, physics = deblurring(operator)
     with torch.no_grad():
+        y = y / 255
         restored = 255 * solver(y, physics)
     others = (y, Rescaled(study(), 255)(y, 25 / 255), operator.A_dagger(y))
     assert torch.isfinite(restored).all()
@@ -138,10 +94,10 @@ def test_plug_and_play_deblurs_better_than_the_denoiser_alone_and_the_pseudo_inv
 
 
 def test_an_unfolded_solver_learns_through_a_model_of_the_study():
-    clean, operator = photographs()[:1, :, :32, :32], CircularBlur((32, 32))
-    y = noisy(operator.A(clean), 10) / 255
+    clean = photographs()[:1, :, :32, :32]
+    y, operator = measured(clean, "blur", 1.0, sigma=10)
     solver, physics = deblurring(operator, 2, unfold=True, trainable_params=["stepsize"])
-    (solver(y, physics) - clean / 255).square().mean().backward()
+    (solver(y / 255, physics) - clean / 255).square().mean().backward()
     gradients = [parameter.grad for parameter in solver.parameters() if parameter.requires_grad]
     assert gradients and all(gradient.isfinite() and gradient != 0 for gradient in gradients)
 
@@ -196,28 +152,58 @@ def test_a_denoiser_of_deepinv_takes_colour_as_it_is():
 @pytest.mark.parametrize("name", ["tv", "median"])
 def test_a_denoiser_of_deepinv_answers_a_measurement_of_ours(name):
     clean = photographs().reshape(3, SIDE, SIDE)
-    measured = Noise(25.0).measure(clean, np.random.default_rng(0))
+    found = problem("gaussian", 25).measure(clean, np.random.default_rng(0))
     method = Denoising(Rescaled(theirs(name), 1 / 255), name)
-    estimate = method.restore(measured.y, measured.problem)
+    estimate = method.restore(found.y, found.problem)
     assert estimate.images.shape == (1, 3, SIDE, SIDE)
-    for restored, y, truth in zip(estimate.image, measured.y, clean, strict=True):
+    for restored, y, truth in zip(estimate.image, found.y, clean, strict=True):
         assert quality(restored, truth) > quality(y, truth) + 3
 
 
 # Operators
 
+LINEAR = [("gaussian", 25), ("blur", 0.25), ("inpainting", 0.5), ("downsample", 2)]
 
-def test_operators_have_the_names_of_deepinv():
-    for name in LinearOperator.__abstractmethods__:
-        assert callable(getattr(deepinv.physics.LinearPhysics, name))
-    for name in ("U", "U_adjoint", "V", "V_adjoint"):
-        assert callable(getattr(deepinv.physics.DecomposablePhysics, name))
+linear = pytest.mark.parametrize(("name", "level"), LINEAR)
 
 
-def test_an_operator_of_ours_makes_physics_of_theirs():
-    operator, x = CircularBlur((24, 31), 0.25), photographs()[:, :, :24, :31] / 255
+def drawn(name, level):
+    """Images on 0..1 of no even size, and the operator that is drawn for them, in float64."""
+    x = photographs()[:, :, :24, :31].double()
+    return x / 255, measured(x, name, level)[1]
+
+
+def same(ours, theirs, atol=1e-10):
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=atol)
+
+
+def test_all_problems_with_an_operator_are_compared():
+    x = photographs()[:1]
+    have = {name for name in PROBLEMS if measured(x, name, PROBLEMS[name].levels[0])[1] is not None}
+    assert have >= {name for name, _ in LINEAR}
+    kinds = {type(measured(x, name, PROBLEMS[name].levels[0])[1]) for name in have}
+    assert kinds == {type(drawn(*case)[1]) for case in LINEAR}
+
+
+@linear
+def test_an_operator_of_ours_makes_physics_of_theirs(name, level):
+    x, operator = drawn(name, level)
     physics = deepinv.physics.LinearPhysics(A=operator.A, A_adjoint=operator.A_adjoint)
-    y = operator.A(x)
+    y, z = operator.A(x), x.flip(-1)
     assert torch.equal(physics(x), y)
-    assert abs(physics.adjointness_test(x)) < 1e-3
-    assert torch.allclose(physics.A_dagger(y), operator.A_dagger(y), atol=0.01)  # by iterations
+    assert abs(physics.adjointness_test(x)) < 1e-9
+    how = {"max_iter": 500, "tol": 1e-9}  # theirs by conjugate gradients
+    same(operator.A_dagger(y), physics.A_dagger(y, **how), atol=1e-4)
+    same(operator.prox_l2(z, y, 0.7), physics.prox_l2(z, y, 0.7, **how), atol=1e-6)
+
+
+@linear
+def test_a_singular_value_decomposition_of_ours_makes_physics_of_theirs(name, level):
+    x, operator = drawn(name, level)
+    parts = {part: getattr(operator, part) for part in ("U", "U_adjoint", "V", "V_adjoint")}
+    physics = deepinv.physics.DecomposablePhysics(mask=operator.singular_values, **parts)
+    y, z = operator.A(x), x.flip(-1)
+    same(y, physics(x))
+    same(operator.A_adjoint(y), physics.A_adjoint(y))
+    same(operator.A_dagger(y), physics.A_dagger(y))
+    same(operator.prox_l2(z, y, 0.7), physics.prox_l2(z, y, 0.7))

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..data import collections, provenance
 from ..methods.restorer import Restorer
 from ..study import catalogue, evaluation, restorers, runs, store
-from ..training.objectives import Batch, objective
+from ..training.objectives import Batch, objective_for
 
 SIDE = 256  # pixels
 COLUMNS = ["model", "level", "parameters", "operations", "seconds", "training", "step"]
@@ -61,10 +61,11 @@ def measure(name: str, level: float) -> tuple:
 def step(run: runs.Run, module: nn.Module, rounds: int = 3) -> float:
     """The median time of a step of the run's objective, without drawing its batch; the first is left out."""
     module = module.to(memory_format=torch.channels_last).requires_grad_(True)
-    aim, count, side = objective(module, run.settings), run.settings["batch"], run.settings["crop"]
+    objective = objective_for(module, run.settings)
+    count, side = run.settings["batch"], run.settings["crop"]
     clean = 255 * torch.rand(count, 1, side, side)
     batch = Batch(clean, clean + 25 * torch.randn_like(clean), torch.full((count, 1, 1, 1), 25.0))
-    return _median_time(lambda: aim.step(batch), rounds)
+    return _median_time(lambda: objective.step(batch), rounds)
 
 
 def _median_time(does, rounds: int) -> float:

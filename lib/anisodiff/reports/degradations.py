@@ -23,7 +23,7 @@ from . import records
 
 
 class Solver(NamedTuple):
-    """A method that needs no training, for a problem, and how a table calls both; ``given`` is what it is told."""
+    """A method that needs no training, for a problem, and how a table calls both; ``given`` is what it is given."""
 
     problem: Problem
     method: Method

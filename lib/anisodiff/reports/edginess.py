@@ -41,9 +41,8 @@ def recorded_edginess(model: str) -> pd.DataFrame:
     index = ["degradation", "level", "image"]
     kinds = catalogue.problems()
     inputs = pd.concat([records.recorded(kind, "input") for kind in kinds])
-    found = inputs.pivot_table("value", index, "metric")
-    found = found[["edginess-clean", "edginess", "psnr"]]
-    found.columns = ["clean", "degraded", "psnr-input"]
+    found = inputs.pivot_table("value", index, "metric")[["edginess-clean", "edginess", "psnr"]]
+    found = found.set_axis(["clean", "degraded", "psnr-input"], axis="columns")
     restored = pd.concat([records.recorded(kind, model) for kind in kinds])
     restored = restored[restored.metric == "psnr"].set_index(index).value
     return found.assign(psnr=restored)

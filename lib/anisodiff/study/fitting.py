@@ -96,7 +96,7 @@ def probe(run: Run) -> dict[str, float]:
     losses = {
         f"loss {step}": objective.step(batches.training(step, 2))["loss"] for step in range(3)
     }
-    # An untrained network may hardly see what befell the crops, so that these are looked at as well.
+    # An untrained network may hardly see how the crops were degraded, so that these are looked at as well.
     many = batches.training(0, 32)
     drawn = {"clean": many.clean.mean(), "error": (many.degraded - many.clean).abs().mean()}
     drawn = {name: float(value) for name, value in drawn.items()}

@@ -36,6 +36,8 @@ def write(path: Path, table: pd.DataFrame) -> None:
         first = numbered.groupby(keys, sort=False)["order"].min()
         wide = table.pivot(index=keys, columns="metric", values="value").loc[first.index, metrics]
         table = wide.reset_index()
+        if "level" in table:
+            table["level"] = [f"{level:g}" for level in table["level"]]
     text = shared + table.to_csv(index=False, float_format="%.4f", lineterminator="\n")
     provenance.write_atomically(path, text.encode())
 

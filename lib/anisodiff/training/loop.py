@@ -10,7 +10,7 @@ from torch import nn
 from tqdm import tqdm
 
 from .batches import Batches
-from .objectives import Batch, Objective, objective
+from .objectives import Batch, Objective, objective_for
 
 FALL = 1.0  # dB below its best on held-out images, from where some trainings do not come back
 
@@ -20,40 +20,54 @@ class TrainingFailed(RuntimeError):
 
 
 def begin(build: Callable[[], nn.Module], settings: dict, seed: int) -> Objective:
-    """The objective of a module that is built from a seed."""
+    """The objective of the module that ``build`` makes, its random weights drawn from a seed."""
     torch.manual_seed(seed)
-    return objective(build().to(memory_format=torch.channels_last), settings)  # a quarter faster
+    module = build().to(memory_format=torch.channels_last)  # a quarter faster
+    return objective_for(module, settings)
 
 
 def train(
-    aim: Objective,
+    objective: Objective,
     batches: Batches,
     checkpoint: Path,
     name: str,
     device: torch.device | str = "cpu",
 ) -> dict:
-    """Take the steps of the objective's settings and leave its module in the best state; what there is to say of it.
+    """Train the objective's module, leave it in its best state, and return the facts of the training.
 
-    Every ``every`` steps the module is scored on ``validation``; one that has
-    fallen 1 dB below its best goes back there, and on with the next batch. What was interrupted goes on from its
-    ``checkpoint``, a file that is removed at the end. Raises TrainingFailed where the loss is not finite.
+    ``objective.settings`` say how many ``steps`` are taken and how many crops make a ``batch``.
+    ``batches`` gives the batch of each step, and the held-out crops, ``validation`` of them, on
+    which the module is scored: before the first step, after every ``every`` steps and after the
+    last. The state with the best score is kept. Where an objective ``falls_back``, a module that
+    scores more than 1 dB below its best returns to that state and continues with the next batch.
+
+    After each score but the first, everything is saved to the file ``checkpoint``. An interrupted
+    training continues from there as if it had not been interrupted; at the end the file is removed.
+
+    The facts, by name: ``validation_psnr``, the best score (named after the objective's
+    ``measure``); ``curve``, rows of step, loss (None before the first step) and score;
+    ``left_out``, the number of steps that were not taken because the gradient surged; ``falls``,
+    how often the module returned to its best state; and ``seconds``, those of all parts of an
+    interrupted training together.
+
+    Raises TrainingFailed where the loss is not finite.
     """
-    settings, module = aim.settings, aim.module
-    aim.learning.to(device)
+    settings, module = objective.settings, objective.module
+    objective.learning.to(device)
     validation = batches.validation(settings["validation"]).to(device)
     done = {"step": 0, "best": -np.inf, "state": None, "curve": [], "seconds": 0.0, "falls": 0}
     if checkpoint.is_file():
         saved = torch.load(checkpoint, map_location=device, weights_only=False)  # our own file
-        aim.load_state_dict(saved["objective"])
+        objective.load_state_dict(saved["objective"])
         done |= saved["done"]
     else:  # the untrained model is the one to beat
-        _keep_if_best(aim, 0, None, validation, done)
+        _keep_if_best(objective, 0, None, validation, done)
 
     bar = tqdm(total=settings["steps"], initial=done["step"], desc=name, unit="step", mininterval=1)
     start = time.monotonic() - done["seconds"]
     for step in range(done["step"], settings["steps"]):
         batch = batches.training(step, settings["batch"]).to(device)
-        loss = aim.step(batch)["loss"]
+        loss = objective.step(batch)["loss"]
         if not np.isfinite(loss):
             raise TrainingFailed(
                 f"{name}: the loss is {loss} at step {step}; try a learning rate below {settings['rate']:g}"
@@ -61,33 +75,33 @@ def train(
         bar.update()
         if (step + 1) % settings["every"] and step + 1 < settings["steps"]:
             continue
-        score = _keep_if_best(aim, step + 1, loss, validation, done)
-        if aim.falls_back and score < done["best"] - FALL:
-            aim.return_to(done["state"])
+        score = _keep_if_best(objective, step + 1, loss, validation, done)
+        if objective.falls_back and score < done["best"] - FALL:
+            objective.return_to(done["state"])
             done["falls"] += 1
         done |= {"step": step + 1, "seconds": time.monotonic() - start}
         bar.set_postfix_str(f"loss {loss:.4g}, validation {score:.4g}")
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        torch.save({"objective": aim.state_dict(), "done": done}, checkpoint)
+        torch.save({"objective": objective.state_dict(), "done": done}, checkpoint)
     bar.close()
 
     module.load_state_dict(done["state"])
     checkpoint.unlink(missing_ok=True)
     return {
-        f"validation_{aim.measure}": done["best"],
+        f"validation_{objective.measure}": done["best"],
         "curve": done["curve"],
-        "left_out": aim.left_out,
+        "left_out": objective.left_out,
         "falls": done["falls"],
         "seconds": round(done["seconds"], 1),
     }
 
 
 def _keep_if_best(
-    aim: Objective, step: int, loss: float | None, validation: Batch, done: dict
+    objective: Objective, step: int, loss: float | None, validation: Batch, done: dict
 ) -> float:
-    score = aim.score(validation)
+    score = objective.score(validation)
     done["curve"].append([step, loss and round(loss, 2), round(score, 4)])
     if score > done["best"]:
-        state = {name: value.clone() for name, value in aim.module.state_dict().items()}
+        state = {name: value.clone() for name, value in objective.module.state_dict().items()}
         done |= {"best": score, "state": state}
     return score

@@ -169,7 +169,7 @@ class Detection(Objective):
             return -float(self.module.eval().loss(batch.degraded, batch.clean))
 
 
-def objective(module: nn.Module, settings: dict) -> Objective:
+def objective_for(module: nn.Module, settings: dict) -> Objective:
     """The objective that suits a module: adversarial where it has a discriminator, its own where it has a loss."""
     suits = (
         Adversarial

@@ -88,7 +88,7 @@ class BorderLambdas(Diffusivity):
         self.probability, self.option = Probability(source, classifier), option
         self.needs_truth = source == "true"
         self.tuned = TunedSettings(tuned, steps * tau)
-        self.network = LambdaNetwork([0.0, 0.0, 0.0], told=True)
+        self.network = LambdaNetwork([0.0, 0.0, 0.0], noise_aware=True)
 
     def condition(self, f, sigma=None, truth=None) -> BorderContext:
         numbers = self.tuned(sigma)[:, [0, 0, 1]] + self.network(f, sigma)

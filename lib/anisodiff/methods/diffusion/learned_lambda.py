@@ -26,15 +26,15 @@ class LambdaNetwork(nn.Module):
 
     Two 3x3 convolutions (32, 64 filters), four residual blocks of two separable convolutions (16, 32, 64, 128
     filters, each halving the image), one separable convolution (1024), the mean over the image, one unit a number:
-    206,065 parameters with one. ``told`` the degradation's level, (B, 1, 1, 1), its logarithm is a second channel of
+    206,065 parameters with one. ``noise_aware``: of the level, (B, 1, 1, 1), the logarithm is a second channel of
     the input, with 288 parameters more. ``start`` are the numbers that an untrained network gives to every image. The
     mean over an image of more than TILE pixels a side is that over tiles of that size, spread evenly over it.
     Source: Valdivia Ortega et al. 2024, section 3.1 and Table 3; the layout follows the released checkpoints' shapes.
     """
 
-    def __init__(self, start: Sequence[float], told: bool = False):
+    def __init__(self, start: Sequence[float], noise_aware: bool = False):
         super().__init__()
-        self.stem = nn.Sequential(_conv(1 + told, 32), _conv(32, 64))
+        self.stem = nn.Sequential(_conv(1 + noise_aware, 32), _conv(32, 64))
         self.blocks = nn.ModuleList(
             _Block(a, b) for a, b in ((64, 16), (16, 32), (32, 64), (64, 128))
         )
@@ -137,7 +137,7 @@ class LearnedLambdaTime(Diffusivity):
         super().__init__()
         self.option, self.reads_sigma = option, not blind
         self.tuned = TunedSettings(tuned, steps * tau)
-        self.network = LambdaNetwork([0.0, 0.0], told=not blind)
+        self.network = LambdaNetwork([0.0, 0.0], noise_aware=not blind)
 
     def condition(self, f, sigma=None, truth=None) -> LambdaAndShare:
         start = self.tuned(

@@ -54,7 +54,7 @@ class P1(Diffusivity):
     The values at the ``intervals + 1`` nodes are read off the degraded image f once, for each pixel its own, by
     :func:`nodal_values` of waves (:func:`cosines`) whose amplitudes a network gives: range (-1, 1), so that g may be
     NEGATIVE, which sharpens and knows no minimum-maximum principle, or (0, 1) with ``nonnegative``; bound 1. Gradients
-    beyond the last node get its value. ``context`` as in :class:`NodalNetwork`; a noise-``blind`` one is not told the
+    beyond the last node get its value. ``context`` as in :class:`NodalNetwork`; a noise-``blind`` one does not see the
     level, which counts as 1 then.
     Source: slides "Performance while learning lambdas" (14.12.22), P1 functions.
     """

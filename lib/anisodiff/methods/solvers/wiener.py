@@ -38,7 +38,7 @@ class Wiener(Method):
         values = operator.singular_values.to(y.device)
         weights = values / (values**2 + self.strength * noise * laplacian(operator).to(y.device))
         restored = operator.V(weights * operator.U_adjoint(y.double()))
-        return restored.to(y)[None], {"noise": noise**0.5}
+        return restored.to(y)[None], {}
 
 
 def laplacian(operator: LinearOperator) -> torch.Tensor:
