@@ -22,7 +22,11 @@ OTHER = {  # those that take longest first
     "freedoms": {"freedom": "edges", "image": "brick"},
     "degradations": {"image": "brick", "seed": 3},
 }
-TRAINS = {"p1_diffusivities", "border_classification"}  # which shows its progress
+TRAINS = {
+    "p1_diffusivities",
+    "border_classification",
+    "learned_lambda",
+}  # which show their progress
 
 
 def run(page, output):
