@@ -22,11 +22,7 @@ OTHER = {  # those that take longest first
     "freedoms": {"freedom": "edges", "image": "brick"},
     "degradations": {"image": "brick", "seed": 3},
 }
-TRAINS = {
-    "p1_diffusivities",
-    "border_classification",
-    "learned_lambda",
-}  # which show their progress
+TRAINS = {"p1_diffusivities", "border_classification", "learned_lambda"}  # and shows its progress
 
 
 def run(page, output):
