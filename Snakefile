@@ -74,7 +74,7 @@ rule html:
     # Everything is written anew: Sphinx would warn only once about a page that it has already read.
     shell:
         "rm -rf _build/html _build/.doctrees _build/source/book && "
-        "cp -r _config.yml _toc.yml book _build/source/ && "
+        "cp -r _config.yml _toc.yml CHANGELOG.md book _build/source/ && "
         "({JUPYTER_BOOK} build _build/source --path-output . -W -n --keep-going"
         " > {log} 2>&1 || (grep -E 'WARNING|ERROR|Error' {log} >&2 || tail -n 20 {log} >&2; exit 1))"
 
