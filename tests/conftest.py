@@ -34,8 +34,6 @@ def _tuned_once(tmp_path_factory):
 
 def _moved(monkeypatch, root):
     from anisodiff.data import provenance
-    from anisodiff.study import store
 
     monkeypatch.setattr(provenance, "ROOT", root)
-    monkeypatch.setattr(store, "CONFIRMED", root / "data/confirmed.json")
     return root
