@@ -90,23 +90,24 @@ def asked() -> list[tuple[str, float]]:
 
 
 def artefact() -> store.Artefact:
-    """The table in the store. Times have no probe: what counts is of which weights they are."""
-
-    made = [run for name, level in asked() if (run := runs.Run(name, "gaussian", level)).makes]
-    recorded = [run for run in made if store.read_record(run.weights)]  # else measured untrained
+    """The table in the store. What it depends on is what is built and how it is trained, not the trained numbers."""
 
     def recipe() -> dict:
-        return {
-            "models": [f"{name} {level:g}" for name, level in asked()],
-            "starts from": {run.name: store.content(run.weights) for run in made},
-        }
+        found = {}
+        for name, level in asked():
+            run = runs.Run(name, "gaussian", level)
+            found[f"{name} {level:g}"] = {
+                "made of": run.entry.made_of,
+                "arguments": run.entry.arguments(level),
+                "settings": run.settings,
+            }
+        return found
 
     return store.Artefact(
         name="scores/costs",
         path=path(),
         recipe=recipe,
         roots=(f"{__name__}.operations",),
-        starts_from=tuple(run.artefact() for run in recorded),
         make=record,
         probe=probe,
     )

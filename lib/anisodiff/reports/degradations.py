@@ -116,15 +116,17 @@ def solved_means(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def strongest(at: Problem) -> Restorer | None:
-    """The model of the study with the highest recorded mean PSNR for a problem, oracles left out; None without any."""
+    """The trained model with the highest recorded mean PSNR for a problem, oracles left out; None without any."""
     if at != problem(at.name, at.level):
         return None
+    where = catalogue.protocol()["collection"]
     means = {
         name: records.by_image(name, "psnr", at.name, at.level).mean()
         for name, kind in catalogue.scored()
         if kind == at.name
+        and catalogue.entry(name).train
         and at.level in catalogue.levels(name, kind)
-        and evaluation.scores_path(catalogue.protocol()["collection"], name, kind).is_file()
+        and evaluation.scores_path(where, name, kind).is_file()
     }
     for name in sorted(means, key=means.get, reverse=True):
         model = restorers.load(name, at.name, at.level)
