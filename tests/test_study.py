@@ -72,6 +72,9 @@ def test_records_say_where_a_file_comes_from_and_no_shipped_one_is_large():
                 bad.append(f"{name} has no header")
             if "header" not in found and artefact.path.stat().st_size > weights.SHIPPED:
                 bad.append(f"{name} is too large to be shipped")
+    for run in runs.grid():
+        if not run.entry.shipped and "header" not in store.read_record(run.weights):
+            bad.append(f"{run.name} is not shipped, and its record does not stand for it")
     assert not bad, "\n".join(bad)
 
 

@@ -198,6 +198,7 @@ def entry(name: str) -> Entry:
         fixed=found.fixed | own,
         init_from=start,
         collections=[],
+        shipped=found.shipped and not varied.keys() & set(found.unshipped),
     )
 
 
