@@ -46,6 +46,7 @@ def study(tmp_path):
         "Snakefile": (ROOT / "Snakefile").read_text(),
         "study/toy.yml": "toy: {}\n",
         "requirements.txt": "",
+        "CHANGELOG.md": "# Changelog\n",
         "data/weights/model": "trained",
         "data/weights/other": "trained",
         "_config.yml": "title: toy\nonly_build_toc_files: true\nexecute: {execute_notebooks: 'off'}\n",
