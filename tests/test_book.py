@@ -14,7 +14,7 @@ import yaml
 
 from anisodiff.data import provenance
 from anisodiff.reports import claims, ledger
-from anisodiff.study import evaluation
+from anisodiff.study import evaluation, tables
 
 ROOT = provenance.ROOT
 sys.path.insert(0, str(ROOT / "book/_ext"))
@@ -214,18 +214,7 @@ def scores(tmp_path, monkeypatch):
             for image in range(4)
             for metric, value in (("psnr", 20 + image + gain), ("ssim", 0.5))
         ]
-        columns = [
-            "model",
-            "degradation",
-            "level",
-            "collection",
-            "image",
-            "crop",
-            "seed",
-            "metric",
-            "value",
-        ]
-        pd.DataFrame(rows, columns=columns).to_csv(folder / f"{model}-gaussian.csv", index=False)
+        tables.write(folder / f"{model}-gaussian.csv", pd.DataFrame(rows, columns=tables.COLUMNS))
     return folder
 
 

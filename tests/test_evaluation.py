@@ -104,3 +104,18 @@ def test_missing_scores_are_named(elsewhere):
     said = "no scores of bm3d for gaussian on bsd68; there are: none"
     with pytest.raises(FileNotFoundError, match=said):
         evaluation.read_scores("bsd68", "bm3d", "gaussian")
+
+
+@pytest.mark.parametrize("levels", [(25,), (2.5,), (1, 2.25)], ids=str)
+def test_a_level_that_all_rows_share_comes_back_as_a_number(tmp_path, levels):
+    rows = [
+        ("m", "blur", level, "bsd68", image, 0, 0, metric, value)
+        for level in levels
+        for image in ("007", "12")
+        for metric, value in (("psnr", 20.125), ("ssim", 0.5))
+    ]
+    table = pd.DataFrame(rows, columns=tables.COLUMNS)
+    tables.write(tmp_path / "m.csv", table)
+    again = tables.read(tmp_path / "m.csv")
+    pd.testing.assert_frame_equal(again, table, check_dtype=False)
+    assert pd.api.types.is_numeric_dtype(again.level)

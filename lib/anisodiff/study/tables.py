@@ -58,7 +58,6 @@ def read(path: Path) -> pd.DataFrame:
         ) from error
     metrics = [name for name in wide.columns if name not in COLUMNS]
     for name, value in shared.items():
-        wide[name] = int(value) if value.isdigit() else value
-    wide = wide.astype({"level": float} if wide.level.dtype == object else {})
+        wide[name] = pd.to_numeric(value) if name in ("level", "crop", "seed") else value
     tidy = wide.set_index(COLUMNS[:-2])[metrics].rename_axis(columns="metric")
     return tidy.stack(future_stack=True).dropna().rename("value").reset_index()[COLUMNS]
