@@ -11,6 +11,7 @@ import pytest
 import yaml
 from torch import nn
 
+from anisodiff import cli
 from anisodiff.data import collections, provenance
 from anisodiff.metrics import perceptual
 from anisodiff.problems import problem
@@ -185,6 +186,14 @@ def test_every_explanation_is_of_a_number_that_there_is():
             )
         for models_ in table.get("ours", {}).values():
             assert set(models_) <= set(catalogue.names())
+
+
+def test_every_command_of_the_ledger_is_one_of_the_command_line():
+    commands = {entry.command for entry in ledger.entries()} - {""}
+    assert {line.split()[1] for line in commands} == {"evaluate", "make"}
+    for line in commands:
+        program, *words = line.split()
+        assert program == "anisodiff" and cli._parser().parse_args(words).command
 
 
 # Comparisons

@@ -118,7 +118,11 @@ class Method(ABC):
 
     @abstractmethod
     def answer(self, y, problem, truth, rng, samples) -> tuple[Tensor, dict[str, float]]:
-        """The images, (S, C, H, W), and the numbers chosen; what :attr:`needs` names is there."""
+        """What a subclass computes: the images, (samples, C, H, W), and the numbers it chose, by name.
+
+        ``y`` is checked: (C, h, w) floats on 0..255. What :attr:`needs` names is there: ``problem.operator``, ``truth``
+        of (C, H, W), which is None otherwise. So is ``rng`` where the method ``samples``. No gradients are recorded.
+        """
 
 
 class Denoising(Method):

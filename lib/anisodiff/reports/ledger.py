@@ -120,5 +120,5 @@ def _why(table: dict, row: str, column, metric: str) -> str:
 
 def _command(model: str, collection: str, level: float) -> str:
     if collection == "costs":
-        return "anisodiff costs"
+        return "anisodiff make scores/costs"
     return f"anisodiff evaluate {model} --level {level:g} --collection {collection} --crop 0 --perceptual"
