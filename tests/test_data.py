@@ -10,14 +10,6 @@ from anisodiff.data import collections, provenance
 from anisodiff.study import catalogue
 
 
-@pytest.fixture
-def fresh():
-    """Collections are read again, from wherever the test says they are."""
-    collections._load_one.cache_clear()
-    yield
-    collections._load_one.cache_clear()
-
-
 def test_shipped_images_are_gray_on_0_255_and_read_only():
     for split in collections.SHIPPED:
         for image in collections.load(f"shipped/{split}"):
@@ -74,6 +66,103 @@ def test_collections_join_and_unknown_ones_are_named():
             ValueError, match=r"unknown collection '.*'; there are: shipped/train, .*bsd68"
         ):
             collections.load(name)
+
+
+FINGERPRINTS = {  # the collections that recorded weights and scores were made on
+    "bsds500/train+test": "52e56e645027",
+    "bsds500/val": "6123db06cb61",
+    "bsds500/val-500": "e96cf6a2f6b4",
+    "bsd68": "6de7e47767b5",
+    "set12": "144386504027",
+    "ct": "1eb811a348a5",
+    "mri": "555e11b9f708",
+    "cryoem": "ccbf7d7e4858",
+}
+
+
+def test_the_collections_of_recorded_scores_are_what_they_were():
+    assert {name: collections.fingerprint(name) for name in FINGERPRINTS} == FINGERPRINTS
+
+
+def test_slices_have_a_subject_and_the_noisy_ones_are_left_out():
+    counts = {}
+    for name in ("ct", "mri", "ct-subjects", "mri-subjects"):
+        subjects = [line["subject"] for line in collections._lines(name)]
+        assert all(subjects), name
+        counts[name] = len(subjects), len(set(subjects))
+    assert counts == {
+        "ct": (22, 3),
+        "mri": (22, 3),
+        "ct-subjects": (66, 9),
+        "mri-subjects": (33, 4),
+    }
+    with_subject = {line["path"] for line in collections._registry() if line["subject"]}
+    assert {path.split("/")[0] for path in with_subject} == set(counts)
+
+
+CLUSTERS = {  # and how many images each collection has
+    "shipped/test": (5, 5),
+    "bsds500/val": (100, 100),
+    "bsd68": (68, 68),
+    "set12": (12, 12),
+    "bsd68+set12": (80, 80),
+    "ct": (3, 22),
+    "mri": (3, 22),
+    "ct+mri": (6, 44),
+    "cryoem": (10, 20),
+    "ct-subjects": (9, 66),
+    "mri-subjects": (4, 33),
+    "mcm18": (18, 18),
+}
+
+
+def test_images_of_one_subject_or_micrograph_are_one_cluster():
+    found = {}
+    for name in CLUSTERS:
+        # by the registry: what a collection holds needs not be at hand
+        images = [
+            image for part in collections.expand(name) for image in collections._samples(part)
+        ]
+        found[name] = len({collections.cluster(name, image) for image in images}), len(images)
+    assert found == CLUSTERS
+    assert collections.cluster("ct", "invesalius_cranium_z022") == "invesalius_cranium"
+    assert collections.cluster("cryoem", "May08_03-05-02_b") == "May08_03-05-02"
+    for collection, image in (
+        ("bsd68", "101085"),
+        ("mri-subjects", "ucsfbr06_t1_z029"),
+        ("bsds500/val-500", "101085"),
+        ("bsds500/val-500", "500-101085"),
+        ("bsds500/val-500", "017-12003"),
+        ("mcm18", ""),
+    ):
+        with pytest.raises(ValueError, match=f"^there is no image '{image}' in {collection}$"):
+            collections.cluster(collection, image)
+    with pytest.raises(ValueError, match=r"^unknown collection 'kodak'; there are: .*$"):
+        collections.cluster("kodak", "1")
+
+
+def test_what_is_sealed_opens_for_the_last_word_alone(toy_sealed):
+    said = "mcm18 is sealed: `anisodiff last-word` opens it once a release"
+    for refused in ("mcm18", "set12+mcm18", "mcm18+bsd68"):
+        with pytest.raises(ValueError, match=said):
+            collections.load(refused)
+    with pytest.raises(ValueError, match=said):
+        collections.file("mcm18/1.tif")
+    assert "mcm18" not in collections.COLLECTIONS
+    opened = {one.name: one.pixels for one in collections.load("mcm18", last_word=True)}
+    assert list(opened) == ["1", "2"]
+    for name, pixels in toy_sealed.items():
+        assert np.array_equal(opened[name], PIL.Image.fromarray(pixels).convert("L"))
+
+
+def test_the_sealed_files_are_eighteen_and_whole_without_a_look_at_them():
+    files = collections._files("mcm18")
+    assert len(files) == 18 and all(known["url"] for _, known in files)
+    needs("mcm18")
+    for path, known in files:
+        assert provenance.sha256(path) == known["sha256"], path
+        with PIL.Image.open(path) as header:  # which decodes no pixel
+            assert (header.size, header.mode) == ((500, 500), "RGB"), path
 
 
 def test_a_collection_missing_below_the_data_folder_says_both_ways(monkeypatch, tmp_path, fresh):
@@ -193,7 +282,11 @@ def test_the_random_squares_are_cut_from_the_validation_images():
     for square in squares[::25]:
         assert square.pixels.shape == (256, 256)
         assert match_template(whole[square.name[4:]], square.pixels[:64, :64]).max() > 0.999
-    assert len({square.name[4:] for square in squares}) > 90
+    cut_from = {collections.cluster("bsds500/val-500", square.name) for square in squares}
+    assert len(cut_from) == 99 and cut_from < whole.keys(), (
+        "of one of the hundred there is no square"
+    )
+    assert collections.cluster("bsds500/val-500", squares[17].name) == squares[17].name[4:]
 
 
 def test_the_starfish_alone_of_set12_is_cut_from_a_training_image():

@@ -6,6 +6,8 @@
 ``bsd68``, ``set12``                the field's test images; BSD68 is a subset of ``bsds500/val``
 ``bsds500/val-500``                 500 random squares of the validation images, the paper's protocol
 ``ct``, ``mri``, ``cryoem``         foreign images, never trained on
+``ct-subjects``, ``mri-subjects``   slices of nine and of four further subjects, never trained on
+``mcm18``                           McMaster18, 18 crops of photographs: the last word on a release, no more
 ==================================  ======================================================================
 
 Names join with a plus: ``bsds500/train+test`` is the customary training set. Pixels are float32 on 0..255.
@@ -13,6 +15,7 @@ Names join with a plus: ``bsds500/train+test`` is the customary training set. Pi
 
 import csv
 import os
+import re
 import warnings
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -51,13 +54,24 @@ FOLDERS = {
     "ct": "ct/",
     "mri": "mri/",
     "cryoem": "cryoem/avg/",
+    "ct-subjects": "ct-subjects/",
+    "mri-subjects": "mri-subjects/",
+    "mcm18": "mcm18/",
 }
+
+# Breast MRI of two subjects, whose noise a good denoiser would take away and be marked down for: no clean images.
+LEFT_OUT = ("mri-subjects/ucsfbr06", "mri-subjects/ucsfbr08")
 
 CROPPED = {"bsds500/val-500": (256, 500)}  # side and number of random squares, from a fixed seed
 
 NOISY = ("cryoem",)  # what stands for the clean image, a mean of frames, is far from clean
 
-COLLECTIONS = [*(f"shipped/{split}" for split in SHIPPED), *FOLDERS]
+SEALED = ("mcm18",)  # no choice was ever made by what a model does on it, nor may one be
+
+COLLECTIONS = [
+    *(f"shipped/{split}" for split in SHIPPED),
+    *(name for name in FOLDERS if name not in SEALED),
+]
 
 
 class MissingCollection(FileNotFoundError):
@@ -72,13 +86,17 @@ class Image:
     pixels: np.ndarray
 
 
-def load(collection: str) -> list[Image]:
+def load(collection: str, *, last_word: bool = False) -> list[Image]:
     """The images of a collection, sorted by name.
 
-    Raises ValueError for an unknown name, MissingCollection for one that is not at hand and cannot be fetched,
-    and OSError for a damaged file (SHA-256 against ``registry.csv``).
+    ``last_word`` opens what is sealed, and is for :mod:`anisodiff.study.last_word` alone.
+    Raises ValueError for an unknown name and for a sealed collection, MissingCollection for one that is not at hand
+    and cannot be fetched, and OSError for a damaged file (SHA-256 against ``registry.csv``).
     """
-    images = [image for part in expand(collection) for image in _load_one(part)]
+    parts = expand(collection)
+    if not last_word:
+        _refuse_sealed(*parts)
+    images = [image for part in parts for image in _load_one(part)]
     provenance.used[collection] = fingerprint(collection)
     return images
 
@@ -87,9 +105,10 @@ def expand(collection: str) -> list[str]:
     """``bsds500/train+test`` as ``["bsds500/train", "bsds500/test"]``; ValueError for a name unknown here."""
     first, *rest = collection.split("+")
     family = first.split("/")[0]
-    names = [first, *(part if part in COLLECTIONS else f"{family}/{part}" for part in rest)]
+    known = (*COLLECTIONS, *SEALED)
+    names = [first, *(part if part in known else f"{family}/{part}" for part in rest)]
     for name in names:
-        if name not in COLLECTIONS:
+        if name not in known:
             raise ValueError(f"unknown collection {name!r}; there are: {', '.join(COLLECTIONS)}")
     return names
 
@@ -104,6 +123,7 @@ def available(collection: str) -> bool:
 
 def file(path: str) -> Path:
     """A further file of the registry, its content checked; errors as for :func:`load`."""
+    _refuse_sealed(path.partition("/")[0])
     known = next(line for line in _registry() if line["path"] == path)
     return _at_hand(_folder() / path, known)
 
@@ -111,6 +131,20 @@ def file(path: str) -> Path:
 def digest(images: list[Image]) -> str:
     """SHA-256 over the pixels of the images in their order: the content, whatever the files are called."""
     return provenance.sha256(b"".join(image.pixels.tobytes() for image in images))
+
+
+def cluster(collection: str, image: str) -> str:
+    """What an image is one sample of, for statistics: images of one cluster are not independent.
+
+    The subject of a slice; the micrograph of a crop of ``cryoem``, of which each has two; the photograph of a random
+    square (``017-101085`` is cut from ``101085``); elsewhere the image itself. So too in ``mcm18``, whose 18 crops were
+    cut from eight photographs: the files do not say from which. Raises ValueError for a collection or an image unknown.
+    """
+    for part in expand(collection):
+        name = _photograph(image, CROPPED[part][1]) if part in CROPPED else image
+        if name in (samples := _samples(part)):
+            return samples[name]
+    raise ValueError(f"there is no image {image!r} in {collection}")
 
 
 @cache
@@ -121,7 +155,7 @@ def fingerprint(collection: str) -> str:
         if part.startswith("shipped/"):
             lines += [f"{path.name} {provenance.sha256(path)}" for path in _shipped(part)]
         else:
-            lines += [f"{line['path']} {line['sha256']}" for _, line in _files(part)]
+            lines += [f"{line['path']} {line['sha256']}" for line in _lines(part)]
             lines += [str(CROPPED.get(part, ""))]
     return provenance.sha256("\n".join(lines).encode())[:12]
 
@@ -153,6 +187,14 @@ def random_crops(
     return crops
 
 
+def _refuse_sealed(*names: str) -> None:
+    for name in names:
+        if name in SEALED:
+            raise ValueError(
+                f"{name} is sealed: `anisodiff last-word` opens it once a release, so that nothing is chosen by it"
+            )
+
+
 @lru_cache(maxsize=8)
 def _load_one(collection: str) -> tuple[Image, ...]:
     if collection.startswith("shipped/"):
@@ -181,6 +223,23 @@ def _squares(images: tuple[Image, ...], side: int, count: int) -> tuple[Image, .
     return tuple(squares)
 
 
+def _photograph(square: str, count: int) -> str:
+    """The image that a random square was cut from, by its name; nothing for what is no such name."""
+    number, _, image = square.partition("-")
+    return image if re.fullmatch(r"\d{3}", number) and int(number) < count else ""
+
+
+@cache
+def _samples(collection: str) -> dict[str, str]:
+    """The names of a collection's images, or of those it is cut from, each with the cluster that it belongs to."""
+    if collection.startswith("shipped/"):
+        return {path.stem: path.stem for path in _shipped(collection)}
+    found = {Path(line["path"]).stem: line["subject"] for line in _lines(collection)}
+    if collection == "cryoem":
+        found = {name: name.removesuffix("_a").removesuffix("_b") for name in found}
+    return {name: of or name for name, of in found.items()}
+
+
 def _frozen(pixels: np.ndarray) -> np.ndarray:
     pixels.flags.writeable = False  # the cache hands the same array to everybody
     return pixels
@@ -205,11 +264,17 @@ def _folder() -> Path:
 
 def _files(collection: str) -> list[tuple[Path, dict]]:
     """Where each image of a collection is on this disk, or would be, with its line of the registry."""
-    prefix = FOLDERS[collection]
+    return [(_folder() / line["path"], line) for line in _lines(collection)]
+
+
+def _lines(collection: str) -> list[dict]:
+    """The lines of the registry that a collection's images have."""
     return [
-        (_folder() / line["path"], line)
+        line
         for line in _registry()
-        if line["path"].startswith(prefix) and line["path"].endswith((".png", ".jpg"))
+        if line["path"].startswith(FOLDERS[collection])
+        and line["path"].endswith((".png", ".jpg", ".tif"))
+        and not line["path"].startswith(LEFT_OUT)
     ]
 
 

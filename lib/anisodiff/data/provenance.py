@@ -80,6 +80,11 @@ def stamp(device: str = "cpu") -> dict:
     }
 
 
+def is_clean() -> bool:
+    """Whether this is a git checkout in which nothing is changed, added or missing."""
+    return bool(_git("rev-parse", "HEAD")) and not _git("status", "--porcelain")
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that it is either whole or absent, whatever happens meanwhile."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,12 +1,18 @@
 """Models beside each other by their recorded scores: paired differences and who is beaten by nobody."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 
+from ..data import collections
+from ..metrics import distortion, statistics
 from ..metrics.statistics import mean_interval
 from ..problems import PROBLEMS
 from ..study import catalogue, evaluation
 from . import records
+
+LIKELY_WRONG = 0.05  # the chance of even one false difference among all that a page shows
 
 
 def candidates(collection: str, level: float) -> list[str]:
@@ -31,13 +37,22 @@ def scores(model: str, metric: str, level: float, collection: str) -> pd.Series:
 
 
 def differences(models: list[str], metric: str, level: float, collection: str) -> pd.DataFrame:
-    """For each ordered pair of models, first - second: mean, low and high of the paired differences.
+    """For each ordered pair of models, first - second, paired image by image.
 
-    Indexed by (first, second); an interval of 95 % by bootstrap over the images.
+    Indexed by (first, second); ``mean``, ``low`` and ``high`` with its interval of 95 %, ``error`` (standard) and
+    ``freedom``, the clusters of images less one.
     """
     values = {model: scores(model, metric, level, collection) for model in models}
-    rows = [mean_interval(values[a] - values[b]) for a in models for b in models]
-    return pd.DataFrame(rows, pd.MultiIndex.from_product([models, models]), ["mean", "low", "high"])
+    images = values[models[0]].index
+    clusters = [collections.cluster(collection, image) for image in images]
+    rows = []
+    for first in models:
+        for second in models:
+            apart = (values[first] - values[second]).loc[images]
+            error = statistics.standard_error(apart, clusters)
+            rows.append((*mean_interval(apart, clusters), *error))
+    pairs = pd.MultiIndex.from_product([models, models])
+    return pd.DataFrame(rows, pairs, ["mean", "low", "high", "error", "freedom"])
 
 
 def front(cost, quality) -> np.ndarray:
@@ -76,19 +91,57 @@ def ranked(collection: str, level: float) -> list[str]:
     return sorted(found, key=lambda name: -scores(name, "psnr", level, collection).mean())
 
 
-def matrix(pairs: pd.DataFrame, models: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Of :func:`differences` the means, row minus column, (n, n), and whether each interval excludes 0, (n, n)."""
-    asked = pd.MultiIndex.from_product([models, models])
-    mean, low, high = pairs.loc[asked].to_numpy().T.reshape(3, len(models), len(models))
-    return mean, (low > 0) | (high < 0)
+def matrix(
+    pairs: pd.DataFrame, models: list[str], seeds: dict[str, float] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of :func:`differences` the means, row minus column, (n, n), and which of them are significant, (n, n).
+
+    Significant is what remains when all pairs are corrected for at once (Holm). ``seeds`` are the deviations of each
+    model's mean from training to training (:func:`deviations`), which widen the error.
+    """
+    asked = pairs.loc[pd.MultiIndex.from_product([models, models])]
+    mean, error, freedom = (
+        asked[column].to_numpy().reshape(len(models), -1) for column in ("mean", "error", "freedom")
+    )
+    if seeds:
+        own = np.array([seeds[model] for model in models])
+        error = np.sqrt(error**2 + own**2 + own[:, None] ** 2)
+    upper = np.triu_indices(len(models), 1)
+    p_values = statistics.holm(statistics.p_value(mean[upper], error[upper], freedom[upper]))
+    significant = np.zeros(mean.shape, bool)
+    significant[upper] = p_values < LIKELY_WRONG
+    return mean, significant | significant.T
 
 
-def by_seed(level: float) -> dict[str, list[float]]:
-    """The models that were trained from several seeds, each with the mean PSNR of every seed by the protocol."""
+@cache
+def deviations(level: float, metric: str = "psnr") -> dict[str, float]:
+    """By how much, as a standard deviation, each model's mean score changes from training to training.
+
+    Pooled over the models that were trained from several seeds (:func:`by_seed`), CNCL's with its adversarial loss
+    apart from the others'; 0 for what is not trained. Of no model for a metric that the protocol does not compute.
+    """
+    if metric not in distortion.METRICS:
+        return {}
+    variances = {name: np.var(means, ddof=1) for name, means in by_seed(level, metric).items()}
+    adversarial = {name: value for name, value in variances.items() if name.startswith("cncl")}
+    plain = [value for name, value in variances.items() if name not in adversarial]
+    pooled = {True: np.mean(list(adversarial.values())), False: np.mean(plain)}
+    return {
+        name: float(np.sqrt(pooled[name.startswith("cncl")]))
+        if catalogue.entry(name).train
+        else 0.0
+        for name in catalogue.names()
+    }
+
+
+def by_seed(level: float, metric: str = "psnr") -> dict[str, list[float]]:
+    """The models that were trained from several seeds, each with the mean score of every seed by the protocol."""
     names = catalogue.names()
     several = [name for name in names if f"{name}-seed-1" in names]
     return {
-        name: [float(records.by_image(one, level=level).mean()) for one in records.seeds(name)]
+        name: [
+            float(records.by_image(one, metric, level=level).mean()) for one in records.seeds(name)
+        ]
         for name in several
         if level in catalogue.levels(name, "gaussian")
     }

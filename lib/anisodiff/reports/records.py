@@ -41,7 +41,8 @@ def mean(
     collection: str | None = None,
 ) -> Interval:
     """Mean of :func:`by_image` with its 95 % interval over the images."""
-    return mean_interval(by_image(model, metric, kind, level, collection))
+    values = by_image(model, metric, kind, level, collection)
+    return mean_interval(values, clusters(values.index, collection))
 
 
 def gain(
@@ -65,7 +66,14 @@ def gain(
         raise ValueError(
             f"{first} and {second} were scored on different images or at different levels"
         )
-    return mean_interval((one - other).groupby("image").mean())
+    apart = (one - other).groupby("image").mean()
+    return mean_interval(apart, clusters(apart.index, collection))
+
+
+def clusters(images, collection: str | None = None) -> list[str]:
+    """What each image of a collection, the protocol's by default, is a sample of."""
+    where = collection or catalogue.protocol()["collection"]
+    return [collections.cluster(where, image) for image in images]
 
 
 def photograph(name: str, collection: str = "shipped/test", side: int | None = None) -> np.ndarray:
