@@ -48,6 +48,20 @@ def test_changed_code_is_settled_by_the_probe(made):
     assert store.settle(artefact).word == "stale"
 
 
+def test_numbers_that_rounding_decides_may_come_out_farther_off(made):
+    artefact, inputs = made
+    inputs |= {"code": "def", "probe": {"loss": 2.0, "lambda 25": 102.0}}
+    store.record(artefact, {})
+    inputs |= {"code": "ghi", "probe": {"loss": 2.0, "lambda 25": 100.0}}
+    assert store.settle(artefact).word == "stale"
+    rough = dataclasses.replace(artefact, rough=frozenset({"lambda"}))
+    assert store.settle(rough).word == "current"
+    inputs |= {"code": "jkl", "probe": {"loss": 2.0, "lambda 25": 90.0}}
+    assert store.settle(rough).word == "stale"
+    inputs |= {"code": "mno", "probe": {"loss": 2.04, "lambda 25": 102.0}}
+    assert store.settle(rough).word == "stale", "a loss is not decided by rounding"
+
+
 def test_content_and_files_are_looked_at(made):
     artefact, _ = made
     artefact.path.write_bytes(b"weightz")

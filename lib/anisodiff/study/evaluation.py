@@ -1,7 +1,7 @@
 """The protocol: measure, restore, clip, score; one tidy row for each image and metric."""
 
 import time
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ def evaluate(
     seed: int = 0,
     limit: int | None = None,
     further: bool = False,
+    images: list[collections.Image] | None = None,
 ) -> pd.DataFrame:
     """Scores of a model on a collection, a row for each image and metric.
 
@@ -34,10 +35,11 @@ def evaluate(
     for a diffusion what its coefficient function is like (``structure.COEFFICIENT``), and for the model ``input`` the
     edginess of the degraded and of the clean image. Instead of these, with ``further``: what the eye may see
     (``perceptual.MEASURES``), and for ``input`` the quality before clipping and Q of the clean image. On a collection
-    without a clean image (``collections.NOISY``) Q alone.
+    without a clean image (``collections.NOISY``) Q alone. ``images`` are the collection's, where these are loaded.
     """
     rows, further = [], further or collection in collections.NOISY
-    for image in collections.load(collection)[:limit]:
+    images = collections.load(collection) if images is None else images
+    for image in images[:limit]:
         pixels = collections.centre_crop(image.pixels, crop) if crop else image.pixels
         clean = np.array(pixels, order="C")
         values = _scores(
@@ -84,6 +86,14 @@ def _of_the_input(degraded: np.ndarray, clean: np.ndarray, further: bool) -> dic
     return unclipped | {"q-of-clean": perceptual.q(clean)}
 
 
+# What a method chose, and what its diffusivity map is like: where two settings are nearly as good, or a map is nearly
+# constant, rounding decides.
+ROUGH = (
+    frozenset({"lambda", "lambda-borders", "lambda-smooth", "steps", "share"})
+    | structure.COEFFICIENT.keys()
+)
+
+
 def scores_path(collection: str, model: str, kind: str) -> Path:
     """Where the recorded scores of a model are; their record is beside them, as JSON."""
     return provenance.ROOT / "data/scores" / collection.replace("/", "-") / f"{model}-{kind}.csv"
@@ -122,6 +132,7 @@ def artefact(model: str, kind: str, collection: str | None = None) -> store.Arte
         starts_from=tuple(run.artefact() for run in behind),
         make=lambda: record(model, kind, collection),
         probe=lambda: probe(model, kind, collection is not None),
+        rough=ROUGH,
     )
 
 
@@ -186,4 +197,10 @@ def read_scores(collection: str, model: str, kind: str) -> pd.DataFrame:
             f"no scores of {model} for {kind} on {collection}; there are: {', '.join(there) or 'none'}"
         )
     store.check(path)
+    provenance.note(path)
+    return _table(path, path.stat().st_mtime_ns).copy()
+
+
+@lru_cache(maxsize=256)
+def _table(path: Path, changed: int) -> pd.DataFrame:
     return tables.read(path)

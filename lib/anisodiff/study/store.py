@@ -29,11 +29,15 @@ from ..data import provenance
 from . import code
 
 NEAR = 1e-3  # relative: how far from the recorded numbers a probe may come out on another machine
+ROUGH = 0.05  # the same for numbers that rounding decides, such as the better one of two nearly equal settings
 
 
 @dataclass(frozen=True)
 class Artefact:
-    """What is made: its file, its recipe, the code that takes part by dotted names, and how to make and to probe it."""
+    """What is made: its file, its recipe, the code that takes part by dotted names, and how to make and to probe it.
+
+    ``rough`` are the first words of the names of those numbers of its probe that may come out as far off as ROUGH.
+    """
 
     name: str
     path: Path
@@ -42,6 +46,7 @@ class Artefact:
     make: Callable[[], None]
     probe: Callable[[], dict[str, float]]
     starts_from: tuple["Artefact", ...] = field(default=())
+    rough: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -173,9 +178,9 @@ def _probed(artefact: Artefact, before: dict[str, float]) -> str:
         return f"it cannot be probed here ({error})"
     for name in before.keys() | now.keys():
         was, comes = before.get(name, np.nan), now.get(name, np.nan)
-        if not np.isclose(
-            was, comes, rtol=NEAR, atol=NEAR, equal_nan=name in before.keys() & now.keys()
-        ):
+        near = ROUGH if name.split()[0] in artefact.rough else NEAR
+        known = name in before.keys() & now.keys()
+        if not np.isclose(was, comes, rtol=near, atol=near, equal_nan=known):
             return f"{name} was {was:g} and comes out as {comes:g}"
     return ""
 
