@@ -129,6 +129,14 @@ def _make(asked) -> int:
     return 0
 
 
+def _last_word(asked) -> int:
+    from .reports import status
+    from .study import last_word
+
+    print(last_word.record(asked.release, status.examine(status.artefacts())))
+    return 0
+
+
 def _plan(asked) -> int:
     import json
     from datetime import UTC, datetime
@@ -292,6 +300,14 @@ def _parser() -> argparse.ArgumentParser:
 
     make = _command(commands, _make, "make", "make one artefact of the study, unless it is current")
     make.add_argument("name", metavar="NAME", help="as `anisodiff status` names it")
+
+    last_word = _command(
+        commands,
+        _last_word,
+        "last-word",
+        "score a release, once, on the images that nothing was ever chosen by",
+    )
+    last_word.add_argument("release", metavar="RELEASE", help="its name, such as 1.0.0")
     return parser
 
 
