@@ -28,6 +28,7 @@ test: .venv/.complete lint
 lint: .venv/.complete
 	$(BIN)/ruff check .
 	$(BIN)/nbstripout --verify --keep-id notebooks/*.ipynb
+	$(BIN)/python -m anisodiff.reports.lint
 
 benchmark: .venv/.complete
 	$(BIN)/python -m pytest tests/benchmarks --override-ini addopts=
