@@ -113,77 +113,130 @@ def test_a_training_takes_its_steps_and_a_tuning_what_it_took(monkeypatch):
 # The ledger
 
 
-VERDICTS = [
-    ("psnr", 29.5, 29.2, "reproduced"),
-    ("psnr", 29.5, 29.81, "exceeded"),
-    ("psnr", 29.5, 29.19, "not reproduced"),
-    ("lpips", 0.3, 0.2, "exceeded"),
-    ("lpips", 0.3, 0.36, "not reproduced"),
-    ("q", 60.0, 62.9, "reproduced"),
-    ("q", 60.0, 80.0, "not reproduced"),
-    ("count", 100.0, 60.0, "not reproduced"),
+VERDICTS = [  # metric, published, measured, whether a baseline, what it is compared with
+    ("psnr", 29.5, 29.3, False, [26.5], "reproduced"),
+    ("psnr", 29.5, 29.81, False, [26.5], "exceeded"),
+    ("psnr", 29.5, 29.1, False, [26.5], "not reproduced"),
+    ("psnr", 29.5, 26.4, False, [26.5], "contradicted"),
+    ("psnr", 26.5, 27.5, True, [28.2, 29.5], "exceeded"),
+    ("psnr", 26.5, 28.3, True, [28.2, 29.5], "contradicted"),
+    ("psnr", 26.5, 25.0, True, [28.2, 29.5], "not reproduced"),
+    ("lpips", 0.9, 0.1, True, [0.2], "contradicted"),
+    ("lpips", 0.9, 0.4, True, [0.2], "exceeded"),
+    ("lpips", 0.9, 1.4, False, [1.9], "not reproduced"),
+    ("count", 100.0, 60.0, False, [], "not reproduced"),
+    ("count", 100.0, 160.0, False, [], "not reproduced"),
 ]
 
 
 def test_a_verdict_on_a_number():
-    assert [(*given, ledger.verdict(*given)) for *given, _ in VERDICTS] == VERDICTS
+    found = [
+        (*given, ledger.verdict(metric, published, measured, 0.25, baseline, others))
+        for *given, _ in VERDICTS
+        for metric, published, measured, baseline, others in [given]
+    ]
+    assert found == VERDICTS
+
+
+IMAGES = ("01", "02", "03", "04")
 
 
 @pytest.fixture
 def toy(tmp_path, monkeypatch):
-    """A table of two models and an input, whose scores are twice and three times what the paper's unit gives."""
+    """A table of what is proposed, a baseline, and what nobody has; images are half a decibel off a model's mean."""
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    monkeypatch.setattr(
+        comparison, "by_seed", lambda *_: {"foe-s": [20.0, 20.1], "cncl-30k": [20, 21]}
+    )
+    for cached in (ledger._values, comparison.deviations):
+        cached.cache_clear()
     folder = tmp_path / "data/scores/set12"
     folder.mkdir(parents=True)
-    for model, value in (("input", 10.0), ("foe-s", 20.0), ("tv", 30.0)):
+    for model, value in (("foe-s", 20.0), ("tv", 20.3), ("nlm", 25.0)):
         rows = [
-            (model, "gaussian", 25.0, "set12", str(at), 0, 0, "content", value) for at in range(4)
+            (model, "gaussian", 25.0, "set12", image, 0, 0, "psnr", value + (-1) ** at / 2)
+            for at, image in enumerate(IMAGES)
         ]
         pd.DataFrame(rows, columns=COLUMNS).to_csv(folder / f"{model}-gaussian.csv", index=False)
     table = {
         "title": "t",
         "source": "s",
         "columns": [25],
-        "metrics": ["q"],
-        "rows": {"input": [5.0], "ours": [10.2], "else": [12.0], "absent": [1.0], "void": [None]},
+        "metrics": ["psnr"],
+        "rows": {"ours": [20.2], "alone": [24.9], "base": [19], "absent": [1.0], "void": [None]},
         "scored": {25: ["set12", 25]},
-        "as": {"all": {"q": "content"}},
-        "unit_of": "input",
-        "ours": {"input": ["input"], "ours": ["foe-s", "tv"], "else": ["tv"]},
-        "why": {"else 25": "another one"},
+        "unit": {"all": {"psnr": 0.1}},
+        "baselines": ["base"],
+        "controls": {"ours": ["tv", "nlm"], "alone": ["tv"]},
+        "ours": {"ours": ["foe-s", "tv"], "alone": ["nlm"], "base": ["nlm"]},
+        "why": {"base 25": "another one"},
         "untested": "nobody has it",
     }
     file = tmp_path / "published.yml"
-    file.write_text(yaml.safe_dump({"toy": table}, sort_keys=False))
     monkeypatch.setattr(claims.tables, "__defaults__", (file,))
-    return ledger._entries("toy", claims.tables()["toy"])
+
+    def entries(**change):
+        file.write_text(yaml.safe_dump({"toy": table | change}, sort_keys=False))
+        return {entry.row: entry for entry in ledger._entries("toy", claims.tables()["toy"])}
+
+    yield entries
+    for cached in (ledger._values, comparison.deviations):
+        cached.cache_clear()
 
 
-def test_entries_are_in_the_unit_of_their_table(toy):
-    found = {entry.row: entry for entry in toy}
-    assert list(found) == ["input", "ours", "else", "absent"], "what was not published is no claim"
-    assert found["ours"].ours == (("foe-s", (10.0, 10.0, 10.0)), ("tv", (15.0, 15.0, 15.0)))
-    assert found["ours"].verdict == "reproduced" and found["ours"].why == ""
-    assert (
-        found["ours"].command
-        == "anisodiff evaluate foe-s --level 25 --collection set12 --crop 0 --perceptual"
+def test_entries_have_their_tolerance_controls_and_reasons(toy):
+    found = toy()
+    assert list(found) == ["ours", "alone", "base", "absent"], "what was not published is no claim"
+    ours = found["ours"]
+    assert [model for model, _ in ours.ours] == ["foe-s", "tv"]
+    # two draws of four images of variance 1/4, and two trainings of a variance of 0.005
+    assert ours.tolerance == pytest.approx(0.1 + 1.96 * (2 * 0.25 / 4 + 2 * 0.005) ** 0.5)
+    assert (ours.verdict, ours.passing) == ("undecided", ("tv",)), "another model is as near"
+    assert ours.command == (
+        "anisodiff evaluate foe-s --level 25 --collection set12 --crop 0 --perceptual"
     )
-    assert (found["else"].verdict, found["else"].why) == ("not reproduced", "another one")
+    assert (found["alone"].verdict, found["alone"].passing) == ("reproduced", ())
+    assert (found["base"].verdict, found["base"].why) == ("contradicted", "another one")
     assert (found["absent"].verdict, found["absent"].why, found["absent"].command) == (
-        "not tested",
+        "not tested yet",
         "nobody has it",
         "",
     )
 
 
+def test_what_is_not_the_same_thing_is_called_so(toy):
+    found = toy(**{"other data": {"ours": "others"}, "convention unknown": {"25": "who knows"}})
+    assert (found["ours"].verdict, found["ours"].why) == ("other data", "others")
+    assert (found["alone"].verdict, found["alone"].why) == ("convention unknown", "who knows")
+    assert np.isnan(found["alone"].tolerance) and found["absent"].verdict == "not tested yet"
+
+
+def test_on_the_same_images_only_the_noise_is_drawn_anew(toy, monkeypatch):
+    monkeypatch.setattr(ledger, "_redrawn", lambda metric: pd.Series([0.1, -0.1, 0.1, -0.1]))
+    assert toy(images="same")["alone"].tolerance == pytest.approx(0.1 + 1.96 * (0.01 / 4) ** 0.5)
+
+
+def test_no_number_is_reproduced_where_its_control_passes_as_well():
+    found = ledger.entries()
+    assert all(not entry.passing for entry in found if entry.verdict == "reproduced")
+    assert all(entry.why or entry.passing for entry in found if entry.verdict == "undecided")
+    assert all(entry.why for entry in found if entry.verdict in ("contradicted", *ledger.GIVEN))
+    with_controls = {"paper-table-1", "bsd68-slides"}
+    assert with_controls <= {
+        name for name, table in claims.tables().items() if table.get("controls")
+    }
+
+
 def test_every_explanation_is_of_a_number_that_there_is():
     for name, table in claims.tables().items():
-        for key in table.get("why", {}):
-            row, *rest = key.split()
-            assert row in map(str, [*table["rows"], *table["columns"]]), f"{name}: {key}"
-            assert all(word in map(str, [*table["columns"], *table["metrics"]]) for word in rest), (
-                f"{name}: {key}"
-            )
+        for reasons in ("why", *ledger.GIVEN):
+            for key in table.get(reasons, {}):
+                row, *rest = str(key).split()
+                known = map(str, [*table["rows"], *table["columns"], "all"])
+                assert row in known, f"{name}: {key}"
+                further = {str(word) for word in [*table["columns"], *table["metrics"]]}
+                assert set(rest) <= further, f"{name}: {key}"
+        assert set(table.get("baselines", ())) <= set(table["rows"])
         for models_ in table.get("ours", {}).values():
             assert set(models_) <= set(catalogue.names())
 
@@ -202,9 +255,9 @@ def test_every_command_of_the_ledger_is_one_of_the_command_line():
 def test_differences_are_paired_and_antisymmetric(monkeypatch):
     values = {"a": [20.0, 25.0, 30.0], "b": [20.5, 25.5, 30.5]}
     monkeypatch.setattr(
-        comparison, "scores", lambda model, *_: pd.Series(values[model], index=["x", "y", "z"])
+        comparison, "scores", lambda model, *_: pd.Series(values[model], index=IMAGES[:3])
     )
-    found = comparison.differences(["a", "b"], "psnr", 25, "set12")
+    found = comparison.differences(["a", "b"], "psnr", 25, "set12")[["mean", "low", "high"]]
     assert found.loc[[("b", "a")]].to_numpy() == pytest.approx(np.array([[0.5, 0.5, 0.5]]))
     assert found.loc[[("a", "b")]].to_numpy() == pytest.approx(np.array([[-0.5, -0.5, -0.5]]))
 

@@ -85,6 +85,15 @@ def test_compare_gives_oracles_the_truth():
     assert lambdas.keys() == {"oracle"}
 
 
+def test_contrasts_are_means_over_the_levels_of_each_image():
+    found = learned_lambda.contrasts("perona-malik", "blur", ["camera", "brick"])
+    assert found.shape == (2,) and (found < 0).all(), (
+        "a classic g is smaller on borders, also when blurred"
+    )
+    switched_off = learned_lambda.contrasts("perona-malik", "blur", ["camera"])
+    assert switched_off[0] == found[0]
+
+
 def test_strategies_of_a_model_without_steps():
     facts, models = {"g-borders": "borders"}, {"perona-malik": "classic"}
     table = learned_lambda.strategies(facts, models, ["gaussian", "blur"])

@@ -7,19 +7,22 @@ import torch
 
 from anisodiff.methods.base import Denoising
 from anisodiff.methods.diffusion import evolution
-from anisodiff.methods.diffusion.classic import Constant
+from anisodiff.methods.diffusion.classic import Constant, PeronaMalik
 from anisodiff.methods.diffusion.experts import Experts
 from anisodiff.methods.diffusion.network import Network
 from anisodiff.methods.diffusion.scheme import Diffusion, explicit_step
 from anisodiff.methods.restorer import Restorer
-from anisodiff.metrics import structure
+from anisodiff.metrics import perceptual, structure
 from anisodiff.problems import problem
 from anisodiff.reports import (
+    claims,
     cncl_comparison,
     comparison,
+    conventions,
     fields_of_experts,
     freedoms,
     ledger,
+    orders,
     records,
 )
 from anisodiff.reports.pages import tables
@@ -108,6 +111,25 @@ def test_untrained_functions_are_all_the_same():
     assert fields_of_experts.similarity(experts(), np.linspace(0, 1, 21)) == pytest.approx(1)
 
 
+def test_kernels_respond_as_far_as_their_quantile_and_the_common_function_is_judged_there(noisy):
+    made = experts()
+    farthest = fields_of_experts.reach(made, [noisy, noisy + 1])
+    with torch.inference_mode():
+        responses = made.module.diffusivity.responses(torch.from_numpy(noisy)[None, None]).abs()
+    assert 0 < farthest <= responses.max()
+    above, turn, below, other = fields_of_experts.turns(made, 6.0)
+    assert above and below and 0 < turn < 6 and 0 < other < 6, "an untrained one is a hump"
+    assert fields_of_experts.turns(made, 0.9 * min(turn, other))[1] == np.inf, "not that far"
+
+
+def test_g_against_the_gradient_of_the_classic_is_anisotropic():
+    steep = np.tile(np.linspace(0, 8, 96) ** 2 * 5, (96, 1)).astype(np.float32)  # gradients up to 7
+    classic = restorer(PeronaMalik(3), steps=1, tau=0.01)
+    assert fields_of_experts.anisotropic_by_gradient(classic, [steep, steep.T.copy()])
+    heat = restorer(Constant(), steps=1, tau=0.01)
+    assert fields_of_experts.anisotropic_by_gradient(heat, [steep]), "b is nowhere below zero"
+
+
 def test_the_largest_g_and_the_range_of_a_safe_model(noisy):
     largest, beyond = fields_of_experts.excess(restorer(Constant(), steps=2, tau=0.2), noisy)
     assert largest == pytest.approx(1) and beyond == 0
@@ -151,29 +173,134 @@ def test_kinds_of_models():
     assert {name: comparison.kind(name) for name in kinds} == kinds
 
 
-def test_matrix_is_row_minus_column():
-    index = pd.MultiIndex.from_product([list("abc"), list("abc")])
-    values = {("a", "b"): (1, 0.5, 1.5), ("b", "a"): (-1, -1.5, -0.5)}
-    rows = [values.get(pair, (0.1, -0.1, 0.3)) for pair in index]
-    pairs = pd.DataFrame(rows, index, ["mean", "low", "high"])
-    means, significant = comparison.matrix(pairs, ["b", "a"])
-    np.testing.assert_allclose(means, [[0.1, -1], [1, 0.1]])
-    assert significant.tolist() == [[False, True], [True, False]]
+def pairs_of(means, error=0.1, freedom=99):
+    """Pairs as ``comparison.differences`` gives them, of models a, b, c, ... by their means."""
+    models = [chr(97 + at) for at in range(len(means))]
+    index = pd.MultiIndex.from_product([models, models])
+    apart = np.subtract.outer(means, means).ravel()
+    return models, pd.DataFrame({"mean": apart, "error": error, "freedom": freedom}, index)
 
 
-def test_seeds_enter_by_the_kind_of_a_pair():
-    models = ["a", "b", "cncl-30k"]
-    means = np.array([[0, 0.15, 0.3], [-0.15, 0, 0.3], [-0.3, -0.3, 0]])
-    significant = ~np.eye(3, dtype=bool)
-    spread = {"a": 0.1, "b": 0.2, "cncl-30k": 0.25}
-    assert cncl_comparison.pairs_within_seeds(models, means, significant, spread) == 1
-    spread["cncl-30k"] = 0.4
-    assert cncl_comparison.pairs_within_seeds(models, means, significant, spread) == 3
+def test_matrix_is_row_minus_column_and_corrects_for_all_pairs():
+    _, pairs = pairs_of([27.0, 27.22, 28.0])
+    means, significant = comparison.matrix(pairs, ["b", "a", "c"])
+    np.testing.assert_allclose(means[0], [0, 0.22, -0.78])
+    assert significant.tolist() == [[False, True, True], [True, False, True], [True, True, False]]
+    _, many = pairs_of([27.0, 27.22, *np.full(10, 27.1)])
+    crowd = [chr(97 + at) for at in range(12)]
+    assert not comparison.matrix(many, crowd)[1].any(), (
+        "of 66 pairs one differs like that by chance"
+    )
+
+
+def test_seeds_and_few_clusters_widen_the_error():
+    models, pairs = pairs_of([27.0, 27.5])
+    assert comparison.matrix(pairs, models)[1].any()
+    assert not comparison.matrix(pairs, models, {"a": 0.2, "b": 0.2})[1].any()
+    _, few = pairs_of([27.0, 27.3], freedom=2)
+    assert not comparison.matrix(few, models)[1].any()
+
+
+def test_deviations_are_pooled_by_kind(monkeypatch):
+    seeds = {"foe-s": [27.0, 27.2], "network-long": [28.0, 28.0], "cncl-30k": [26.0, 27.0]}
+    monkeypatch.setattr(comparison, "by_seed", lambda *_: seeds)
+    found = comparison.deviations.__wrapped__(25)
+    plain = (0.02 / 2) ** 0.5
+    wanted = {"foe-s": plain, "learned-lambda": plain, "cncl-200k": 0.5**0.5, "tv": 0, "input": 0}
+    assert {name: found[name] for name in wanted} == pytest.approx(wanted)
+    assert comparison.deviations(25, "lpips") == {}, "not scored from other seeds"
+
+
+def test_an_order_is_compared_pair_by_pair(monkeypatch):
+    table = {
+        "columns": [25],
+        "scored": {25: ["set12", 25]},
+        "metrics": ["psnr"],
+        "unit": {"all": {"psnr": 0.1}},
+        "rows": {"input": [20.0], "A": [29.0], "B": [28.0], "C": [27.0], "D": [27.0]},
+        "ours": {"input": ["input"], "A": ["a"], "B": ["b"], "C": ["c"], "D": ["d"]},
+    }
+    means = {"a": 27.5, "b": 28.0, "c": 26.0, "d": 25.0}
+    images = [f"{at:02}" for at in range(1, 13)]
+    noise = np.random.default_rng(0).normal(0, 0.05, 12)
+    monkeypatch.setattr(claims, "tables", lambda: {"toy": table})
+    monkeypatch.setattr(
+        comparison, "scores", lambda name, *_: pd.Series(means[name] + noise * ord(name), images)
+    )
+    monkeypatch.setattr(comparison, "deviations", lambda *_: dict.fromkeys("abcd", 0.01))
+    found = orders.order("toy", 25, "psnr")
+    assert (found.same, found.opposite, found.open) == (4, 1, 0), "C and D are alike as printed"
+    assert found.tau[1] <= found.tau[0] <= found.tau[2] and found.tau[0] == pytest.approx(
+        0.548, abs=1e-3
+    )
+    assert orders.order("toy", 25, "psnr", without=("A",)).opposite == 0
+
+
+def test_comparisons_are_won_where_the_difference_is_significant(monkeypatch):
+    images = [f"{at:02}" for at in range(1, 13)]
+    scores = {
+        ("better", "psnr"): 28.0,
+        ("base", "psnr"): 27.0,
+        ("better", "lpips"): 0.3,
+        ("base", "lpips"): 0.2,
+    }
+    noise = {"better": np.linspace(-0.02, 0.02, 12), "base": np.zeros(12)}
+    monkeypatch.setattr(
+        comparison,
+        "scores",
+        lambda name, metric, *_: pd.Series(scores[name, metric] + noise[name], images),
+    )
+    monkeypatch.setattr(comparison, "deviations", lambda *_: {})
+    found = cncl_comparison.contest(["better"], "base", ("set12",), ("psnr", "lpips"))
+    assert found == (0.5, 0.5, 0.5), "the lower LPIPS is the better one"
+    assert cncl_comparison.contest(["base"], "base", ("set12",), ("psnr",)) == (0, 0, 1)
+    noise["better"] = np.linspace(-9, 9, 12)
+    assert cncl_comparison.contest(["better"], "base", ("set12",), ("psnr",)) == (1, 0, 1), "open"
+
+
+def test_a_convention_is_judged_by_its_distance_and_its_ranks(monkeypatch):
+    rows = list(conventions.models())
+    printed = {row: 50.0 + at for at, row in enumerate(rows)}
+    monkeypatch.setattr(claims, "published", lambda table, row, at: printed[row] + at)
+    told = [2 * (printed[row] + at) for at in conventions.LEVELS for row in rows]
+    table = pd.DataFrame(
+        [
+            ("central", chosen, "s", "all", "s1", level, *values)
+            for chosen, of in (("restored", told), ("noisy", [60.0] * len(told)))
+            for level, values in zip(conventions.LEVELS, np.reshape(of, (3, -1)), strict=True)
+        ],
+        columns=[*conventions.FIELDS, "level", *rows],
+    )
+    found = conventions.best(table)
+    assert [name[1] for name in found.index] == ["restored", "noisy"]
+    assert found["off by"].iloc[0] == pytest.approx(0) and found["rank correlation"].tolist() == [
+        1,
+        0,
+    ]
+    assert found["off by"].iloc[1] == pytest.approx(conventions.off_of_a_constant())
+
+
+def test_one_of_the_conventions_is_q_itself():
+    rng = np.random.default_rng(0)
+    clean, restored, noisy = (rng.normal(127, 30, (32, 24)).cumsum(1) / 9 for _ in range(3))
+    found = conventions.values(restored, clean, noisy)
+    assert len(found) == 108
+    usual = ("central in each patch", "restored", "singular values", "all patches", "s1 R")
+    assert found[usual] == pytest.approx(perceptual.q(restored))
+    former = (
+        "central in each patch",
+        "restored",
+        "their squares",
+        "all patches",
+        "s1 of the clean image",
+    )
+    assert found[former] == pytest.approx(perceptual.shown(restored, clean))
 
 
 def test_a_table_beside_the_paper(monkeypatch):
     def entry(row, column, metric, published, ours, verdict):
-        rest = ((("foe-s" if row == "FoE-S" else "input", (ours,) * 3),), verdict, "", "")
+        models = (("foe-s" if row == "FoE-S" else "input", (ours,) * 3),)
+        rest = (models, 0.1, verdict, "", (), "")
         return ledger.Entry("toy", row, column, metric, published, *rest)
 
     found = [
@@ -188,7 +315,6 @@ def test_a_table_beside_the_paper(monkeypatch):
     ]
     counts = cncl_comparison.verdicts("toy", without=("input",))
     assert counts.to_dict() == {"exceeded": 1, "reproduced": 1}
-    assert cncl_comparison.largest_deviation("toy", ("15",), ("input",)) == pytest.approx(0.05)
 
 
 def test_the_literature_and_this_study_by_their_numbers_on_bsd68(monkeypatch):

@@ -92,6 +92,15 @@ def test_psnr_as_scored_ignores_what_clipping_takes():
 # Recorded scores
 
 
+def test_a_constant_g_stands_for_a_classic_that_does_not_diffuse(monkeypatch):
+    assert p1_diffusivities.plain_spread("gaussian") == p1_diffusivities.records.gain(
+        "perona-malik", "learned-lambda", "g-spread"
+    )
+    mean, low, high = p1_diffusivities.plain_spread("blur")
+    theirs = p1_diffusivities.records.mean("learned-lambda", "g-spread", "blur")
+    assert (-mean, -high, -low) == theirs and low <= mean <= high
+
+
 def test_growth_is_the_gain_at_the_ends(monkeypatch):
     def by_image(model, kind, level):
         return pd.Series([20.0, 21.0]) + (level / 10 if model == "better" else 0)

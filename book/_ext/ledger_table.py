@@ -1,7 +1,9 @@
-"""Directive ``ledger``: every published number and every finding in words, what was measured, and the verdict.
+"""Directive ``ledger``: what the sources print and say, what was measured, the control, and the verdict.
 
-Numbers are those of ``data/published.yml`` beside the recorded scores; the verdicts on findings in words are what the
-executed pages left in their outputs' metadata.
+``{ledger} sources`` lists every published number of ``data/published.yml`` that was tested and every case of the
+sources' claims of ``data/claims.yml``, ``{ledger} ours`` this study's own hypotheses, ``{ledger} numbers`` the numbers
+that were not tested and ``{ledger} sentences`` all other sentences that could be (``data/statements.yml``). Verdicts on
+claims are what the executed pages left in their outputs' metadata.
 """
 
 import html
@@ -9,18 +11,21 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import yaml
 from bound_numbers import SCALES
 from docutils import nodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from anisodiff.reports import claims, ledger
+from anisodiff.data.provenance import ROOT
+from anisodiff.reports import claims, findings, ledger
 from anisodiff.reports.pages.tables import Html, command, number, sortable, verdict
 
 HEADS = ("Claim", "Published", "Measured", "Verdict", "Where")  # a telephone shows the first four
 NAMES = {"psnr": "PSNR, dB", "ssim": "SSIM", "lpips": "LPIPS", "q": "Q"}
 DIGITS = {"psnr": 2, "ssim": 3, "lpips": 3, "q": 1, "seconds": 3}
 NUMBERS_PAGE = "notebooks/cncl_comparison"
+STATEMENTS = ROOT / "data/statements.yml"
 
 logger = logging.getLogger(__name__)
 
@@ -28,30 +33,36 @@ logger = logging.getLogger(__name__)
 class Ledger(SphinxDirective):
     """A sentence that counts the verdicts, then a table to sort and to filter."""
 
+    required_arguments = 1
+
     def run(self):
-        self.env.note_dependency(str(claims.PUBLISHED))
-        self.env.note_dependency(str(claims.CLAIMS))
-        tables = claims.tables()
+        for path in (claims.PUBLISHED, findings.CLAIMS, STATEMENTS):
+            self.env.note_dependency(str(path))
+        listed = {
+            "sources": lambda: [*self._numbers(tested=True), *self._findings("claims")],
+            "ours": lambda: self._findings("ours"),
+            "numbers": lambda: self._numbers(tested=False),
+        }
+        if self.arguments[0] == "sentences":
+            return self._sentences()
+        rows = list(listed[self.arguments[0]]())
+        count = Counter(reached for *_, reached, _, _ in rows)
+        said = ", ".join(f"{number} {reached}" for reached, number in count.most_common())
         rows = [
-            *(self._number(entry, tables[entry.table]) for entry in ledger.entries()),
-            *self._findings(),
+            (*row, Html(verdict(reached) + _small(aside)), where)
+            for *row, reached, aside, where in rows
         ]
-        count = Counter(reached for *_, reached, _ in rows)
-        rows = [(*row, verdict(reached), where) for *row, reached, where in rows]
-        said = ", ".join(
-            f"{count[reached]} {reached}" for reached in sorted(count, key=count.get, reverse=True)
-        )
-        psnr, ssim, lpips = (f"{ledger.NEAR[metric]:g}" for metric in ("psnr", "ssim", "lpips"))
-        near = (
-            f"A number is reproduced where ours is within {psnr} dB of PSNR, {ssim} of SSIM or {lpips} of LPIPS, or "
-            f"within {ledger.NEAR_RELATIVE:.0%} of any other, and exceeded where ours is better than that."
-        )
         table = sortable(HEADS, rows, choose=("Verdict", "Where"))
-        said = f"{len(rows)} claims: {said}."
         return [
-            *(nodes.paragraph("", text) for text in (near, said)),
+            nodes.paragraph("", f"{len(rows)} verdicts: {said}."),
             nodes.raw("", table, format="html"),
         ]
+
+    def _numbers(self, tested: bool):
+        tables = claims.tables()
+        for entry in ledger.entries():
+            if (entry.verdict != "not tested yet") == tested:
+                yield self._number(entry, tables[entry.table])
 
     def _number(self, entry: ledger.Entry, table: dict) -> tuple:
         what = NAMES.get(entry.metric, entry.column if entry.metric == "count" else entry.metric)
@@ -60,45 +71,81 @@ class Ledger(SphinxDirective):
         others = [
             f"{model}: {_printed(entry, interval[:1] * 3)}" for model, interval in entry.ours[1:]
         ]
-        why = [html.escape(text) for text in (entry.why, "; ".join(others)) if text]
+        within = entry.tolerance == entry.tolerance  # else NaN
+        near = f"tolerance {_printed(entry, (entry.tolerance,) * 3)}" if within else ""
+        why = [html.escape(text) for text in (entry.why, near, "; ".join(others)) if text]
         measured = (entry.ours[0][1][0], _printed(entry, entry.ours[0][1])) if entry.ours else ""
         link = [self._link(NUMBERS_PAGE)] if entry.ours else []
         return (
-            _claim(f"{entry.row}{at}: {what}", table["title"], [*why, *link, *more]),
+            _claim(html.escape(f"{entry.row}{at}: {what}"), table["title"], [*why, *link, *more]),
             (entry.published, _printed(entry, (entry.published,) * 3)),
             measured,
             entry.verdict,
+            f"as near: {', '.join(entry.passing)}" if entry.passing else "",
             table["where"],
         )
 
-    def _findings(self):
-        reached = self._verdicts()
-        for name, known in claims.findings().items():
-            bound = f"above {known['above']:g}" if "above" in known else f"below {known['below']:g}"
-            found = reached.get(name)
-            if found is None:
-                logger.warning(
-                    "claim %s: its page %s gave no verdict",
-                    name,
-                    known["page"],
-                    location=self.get_location(),
-                )
-                continue
-            mean, low, high = (number(value) for value in found["interval"])
-            more = [
-                self._link(f"notebooks/{known['page']}"),
-                command(f"make page PAGE={known['page']}"),
-            ]
-            yield (
-                _claim(known["says"], known["number"], more),
-                bound.replace("-", "−"),
-                (found["interval"][0], Html(f"{mean}<small>{low} to {high}</small>")),
-                found["verdict"],
-                known["source"].split(" (")[0],
+    def _findings(self, which: str):
+        reached, everything = self._verdicts(), findings.everything()
+        for name, known in everything[which].items():
+            for case in findings.cases(known):
+                found = reached.get(name, {}).get(case)
+                if found is None:
+                    logger.warning(
+                        "claim %s: its page %s gave no verdict%s",
+                        name,
+                        known["page"],
+                        f" on {case!r}" if case else "",
+                        location=self.get_location(),
+                    )
+                    continue
+                yield self._finding(known, case, found)
+
+    def _finding(self, known: dict, case: str, found: dict) -> tuple:
+        (mean, low, high), (control, *_) = (
+            [number(value, found["digits"]) for value in found[of]]
+            for of in ("interval", "control")
+        )
+        spread = f"{low} to {high}; " if low != high else ""
+        said = f"“{known['quote']}”" if "quote" in known else known["says"]
+        label = f"<b>{html.escape(case)}</b> " if case else ""
+        more = [
+            html.escape(f"control: {known['control']}"),
+            self._link(f"notebooks/{known['page']}"),
+            command(f"make page PAGE={known['page']}"),
+        ]
+        return (
+            _claim(label + html.escape(said), known["number"], more),
+            findings.held_against(known),
+            (found["interval"][0], Html(f"{mean}<small>{spread}control {control}</small>")),
+            found["verdict"],
+            found["why"],
+            findings.place(known),
+        )
+
+    def _sentences(self):
+        sources = findings.everything()["sources"]
+        listed = yaml.safe_load(STATEMENTS.read_text(encoding="utf-8"))
+        rows = [
+            (
+                f"“{one['quote']}”",
+                one["why"],
+                one["page"].replace("_", " "),
+                f"{sources[one['source']]['name']}, {one['place']}",
             )
+            for one in listed.values()
+        ]
+        count = Counter(sources[one["source"]]["name"] for one in listed.values())
+        said = ", ".join(f"{number} of the {name}" for name, number in count.items())
+        heads = ("Sentence", "Why it is not tested", "Page", "Where")
+        table = sortable(heads, rows, choose=("Page",))
+        return [
+            nodes.paragraph("", f"{len(rows)} sentences: {said}."),
+            nodes.raw("", table, format="html"),
+        ]
 
     def _verdicts(self) -> dict:
-        """What the executed pages found, by claim."""
+        """What the executed pages found, by claim and case."""
         found = {}
         for name in self.env.external_site_map:
             path = Path(self.env.doc2path(name))
@@ -115,7 +162,11 @@ class Ledger(SphinxDirective):
 
 def _claim(says: str, detail: str, more: list[str]) -> Html:
     lines = "".join(f"<p>{line}</p>" for line in (html.escape(detail), *more))
-    return Html(f"{html.escape(says)}<details><summary>how</summary>{lines}</details>")
+    return Html(f"{says}<details><summary>how</summary>{lines}</details>")
+
+
+def _small(text: str) -> str:
+    return f"<small>{html.escape(text)}</small>" if text else ""
 
 
 def _at(column: str) -> str:

@@ -58,11 +58,14 @@ def precisions(scores: pd.DataFrame, level: float, detector: str) -> pd.DataFram
     return scores[asked]
 
 
-def gain(scores: pd.DataFrame, level: float, baseline: str) -> records.Interval:
-    """By how much the classifier's average precision exceeds that of a detector, with its 95 % interval over images."""
-    return paired_interval(
-        precisions(scores, level, CLASSIFIER), precisions(scores, level, baseline)
-    )
+def gain(
+    scores: pd.DataFrame, level: float, baseline: str, of: str = CLASSIFIER
+) -> records.Interval:
+    """By how much the classifier's average precision, or another detector's, exceeds that of a baseline.
+
+    With its 95 % interval over images.
+    """
+    return paired_interval(precisions(scores, level, of), precisions(scores, level, baseline))
 
 
 def overview(scores: dict[str, pd.DataFrame], asked: list[tuple[str, float]]) -> pd.DataFrame:

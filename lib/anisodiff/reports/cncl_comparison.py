@@ -1,12 +1,16 @@
-"""The tables of the paper and of the literature with our numbers, and what another seed would change."""
+"""The tables of the paper and of the literature with our numbers, and what the paper concludes from them."""
 
 from functools import cache
 
 import numpy as np
 import pandas as pd
 
+from ..data import collections
+from ..metrics import statistics
+from ..metrics.distortion import BETTER
 from ..study import catalogue
-from . import claims, comparison, ledger
+from . import claims, comparison, ledger, records
+from .orders import order
 
 ROWS = {  # our models, and the row of the paper's tables that each stands beside
     "input": "input",
@@ -24,6 +28,17 @@ ROWS = {  # our models, and the row of the paper's tables that each stands besid
     "cncl-1m": "CNCL",
 }
 WHOLE_IMAGES = ("bsd68", "set12")
+TECHNIQUES = {  # what the paper proposes, by its rows
+    "KA": "learned-lambda",
+    "FoE-S": "foe-s",
+    "FoE-D": "foe-d",
+    "FoE-M": "foe-m",
+    "FoE-RB": "foe-rb",
+    "U-Net": "unet-diffusivity",
+}
+CLEAN = ("bsds500/val-500", "ct", "mri")  # the paper's collections that have clean images
+LEVELS = (15, 25, 50)
+METRICS = ("psnr", "ssim", "lpips")
 
 
 def beside_the_paper(table: str, columns: tuple[str, ...], digits: dict[str, int]) -> pd.DataFrame:
@@ -54,25 +69,69 @@ def verdicts(table: str, without: tuple[str, ...]) -> pd.Series:
     return pd.Series(found).value_counts()
 
 
-def largest_deviation(table: str, columns: tuple[str, ...], without: tuple[str, ...]) -> float:
-    """The largest of ``|ours / printed - 1|`` over the columns of a table, some rows left out."""
-    asked = (entry for entry in _entries(table) if entry.row not in without)
-    ratios = [entry.ours[0][1][0] / entry.published for entry in asked if entry.column in columns]
-    return max(abs(ratio - 1) for ratio in ratios)
+def contest(
+    firsts: list[str],
+    second: str,
+    where: tuple[str, ...] = CLEAN,
+    metrics: tuple[str, ...] = METRICS,
+) -> tuple[float, float, float]:
+    """The share of comparisons in which the first models are better than the second: all models, collections, levels
+    and metrics.
 
-
-def pairs_within_seeds(
-    models: list[str], means: np.ndarray, significant: np.ndarray, spread: dict[str, float]
-) -> int:
-    """How many pairs of models differ significantly, but by less than another seed would change.
-
-    ``means`` and ``significant`` are of :func:`comparison.matrix`, (n, n). ``spread`` is by how much seeds change the
-    models that have several: of a pair with a CNCL that of cncl-30k counts, of another pair the largest of all others.
+    By the means; between the share that is won significantly and the share that is not lost significantly. Differences
+    are paired by image, clustered, and corrected for together (Holm); what was trained is given the error of another
+    training, where the metric's is known.
     """
-    others = max(value for name, value in spread.items() if name != "cncl-30k")
-    is_cncl = np.array([name.startswith("cncl") for name in models])
-    limit = np.where(is_cncl | is_cncl[:, None], spread["cncl-30k"], others)
-    return int(np.count_nonzero(significant & (np.abs(means) < limit))) // 2
+    gains, p_values = [], []
+    for collection in where:
+        for level in LEVELS:
+            for metric in metrics:
+                theirs = comparison.scores(second, metric, level, collection)
+                clusters = [collections.cluster(collection, image) for image in theirs.index]
+                seeds = comparison.deviations(level, metric)
+                for first in firsts:
+                    apart = comparison.scores(first, metric, level, collection) - theirs
+                    error, freedom = statistics.standard_error(apart, clusters)
+                    error = np.hypot(error, np.hypot(seeds.get(first, 0.0), seeds.get(second, 0.0)))
+                    gains.append(BETTER[metric] * apart.mean())
+                    p_values.append(float(statistics.p_value(gains[-1], error, freedom)))
+    gains = np.array(gains)
+    significant = statistics.holm(p_values) < comparison.LIKELY_WRONG
+    won, lost = (np.mean(significant & side) for side in (gains > 0, gains < 0))
+    return float(np.mean(gains > 0)), float(won), float(1 - lost)
+
+
+def released_share(row: str) -> tuple[float, float, float]:
+    """The share of PSNR and SSIM at three levels where released weights beat the tuned classic on the centred crops.
+
+    By their means alone, since no more is known of the release.
+    """
+    better = [
+        claims.published("release", row, level, metric)
+        > records.mean("perona-malik", metric, level=level)[0]
+        for level in LEVELS
+        for metric in ("psnr", "ssim")
+    ]
+    return (float(np.mean(better)),) * 3
+
+
+def contest_on_crops(first: str, second: str) -> tuple[float, float, float]:
+    """As :func:`contest`, of PSNR and SSIM on the centred crops, not corrected."""
+    found = [
+        records.gain(first, second, metric, level=level)
+        for level in LEVELS
+        for metric in ("psnr", "ssim")
+    ]
+    mean, low, high = np.transpose(found)
+    return float(np.mean(mean > 0)), float(np.mean(low > 0)), float(np.mean(high > 0))
+
+
+def orders(table: str = "paper-table-1", without: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Whether the rows of a table stand in the same order here: :class:`orders.Order` for each column and metric."""
+    columns = claims.tables()[table]["columns"]
+    rows = {(at, metric): order(table, at, metric, without) for metric in METRICS for at in columns}
+    index = pd.MultiIndex.from_tuples(rows, names=["level", "metric"])
+    return pd.DataFrame(list(rows.values()), index, ["tau", "same", "opposite", "open"])
 
 
 def beside_the_literature(level: float) -> pd.DataFrame:

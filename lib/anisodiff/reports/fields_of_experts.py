@@ -11,8 +11,8 @@ import torch
 from ..methods.diffusion import evolution
 from ..methods.restorer import Restorer
 from ..metrics.ellipticity import turning_point
-from ..metrics.structure import beyond_range
-from ..study import restorers
+from ..metrics.structure import beyond_range, g_by_gradient
+from ..study import restorers, runs
 from . import claims, records
 
 
@@ -55,22 +55,54 @@ def common(restorer: Restorer, response: np.ndarray) -> np.ndarray:
     return g.numpy()
 
 
-def ellipticity_table(models: list[str], levels: tuple[float, ...]) -> pd.DataFrame:
-    """Whether each model's common function is anisotropic, and where its ellipticity turns negative.
+def reach(restorer: Restorer, degraded: list[np.ndarray]) -> float:
+    """How far the kernels respond: 99 % of all responses to degraded images, (H, W), are at most as large."""
+    found = []
+    with torch.inference_mode():
+        for image in degraded:
+            responses = restorer.module.diffusivity.responses(torch.from_numpy(image)[None, None])
+            found.append(responses.abs().flatten().numpy()[::7])  # plenty
+    return float(np.quantile(np.concatenate(found), 0.99))
 
-    A row a model and level, for responses up to 6 in size: ``above`` and ``below`` say whether G is anisotropic for
-    positive and for negative responses, ``turns_above`` and ``turns_below`` at which size (infinite: never).
+
+def turns(restorer: Restorer, farthest: float) -> tuple[bool, float, bool, float]:
+    """Whether the common function is anisotropic, and at which response its ellipticity turns negative (infinite:
+    never), for responses above 0 up to ``farthest`` and for those below."""
+    size = np.linspace(0, farthest, 601)
+    sides = (common(restorer, sign * size).astype(float) for sign in (1, -1))
+    return tuple(value for g in sides for value in turning_point(size, g))
+
+
+def ellipticity_table(
+    models: list[str], levels: tuple[float, ...], degraded: dict[float, list[np.ndarray]]
+) -> pd.DataFrame:
+    """:func:`turns` of models as far as their kernels respond to the degraded images of each level: a row for each.
+
+    Columns ``reach``, ``above``, ``turns_above``, ``below`` and ``turns_below``.
     """
-    size = np.linspace(0, 6, 601)
     rows = []
     for model in models:
         for level in levels:
             restorer = restorers.load(model, "gaussian", level)
-            above, turns_above = turning_point(size, common(restorer, size).astype(float))
-            below, turns_below = turning_point(size, common(restorer, -size).astype(float))
-            rows.append((model, level, above, turns_above, below, turns_below))
-    columns = ["model", "level", "above", "turns_above", "below", "turns_below"]
+            farthest = reach(restorer, degraded[level])
+            rows.append((model, level, farthest, *turns(restorer, farthest)))
+    columns = ["model", "level", "reach", "above", "turns_above", "below", "turns_below"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def untrained_is_anisotropic(level: float, degraded: list[np.ndarray]) -> bool:
+    """Whether FoE-S is anisotropic before its training, as far as its kernels respond."""
+    restorer = restorers.untrained(runs.Run("foe-s", "gaussian", level))
+    above, _, below, _ = turns(restorer, reach(restorer, degraded))
+    return above and below
+
+
+def anisotropic_by_gradient(restorer: Restorer, degraded: list[np.ndarray]) -> bool:
+    """Whether the mean of g against the gradient of the restored images, pooled over some, is anisotropic."""
+    restored = [restorer.restore(image) for image in degraded]
+    g = [restorer.coefficient(*pair) for pair in zip(restored, degraded, strict=True)]
+    length, means = g_by_gradient(np.hstack(g), np.hstack(restored))
+    return turning_point(np.append(0, length), np.append(means[0], means))[0]
 
 
 def over_release(level: float) -> records.Interval:

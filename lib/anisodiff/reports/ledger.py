@@ -1,21 +1,34 @@
-"""The ledger: each published number of ``data/published.yml`` beside ours, with a verdict that is computed."""
+"""The ledger: each published number of ``data/published.yml`` beside ours, with a verdict that is computed.
+
+==================  =================================================================================================
+reproduced          within the tolerance, and no control is
+undecided           within the tolerance, but so is a control: the number does not tell the two apart
+exceeded            better than the tolerance allows
+contradicted        beyond the tolerance, so far that a baseline overtakes what the source puts above it, or the reverse
+not reproduced      worse, or for what is neither better high nor low (sizes) other, than the tolerance allows
+other data          the same quantity on other images than the source's
+convention unknown  what exactly was computed could not be found out
+not tested yet      the study has nothing to hold against it
+==================  =================================================================================================
+
+The tolerance is what separates two honest measurements of one model: a unit of the last printed digit, and 1.96
+standard deviations of the difference between two draws of the crops, or of the noise where the images are the same, and
+between two trainings.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+import pandas as pd
 
 from ..metrics import distortion
 from ..metrics.statistics import mean_interval
-from ..study import evaluation
-from . import claims, costs
+from ..study import catalogue, evaluation
+from . import claims, comparison, costs, records
 
-NEAR = {
-    "psnr": 0.3,
-    "ssim": 0.02,
-    "lpips": 0.05,
-}  # how far from a published number still reproduces it
-NEAR_RELATIVE = 0.05  # of all others: Q, parameters, operations
+GIVEN = ("other data", "convention unknown")  # verdicts that the tables name, with the reason
 
 Interval = tuple[float, float, float]
 
@@ -31,91 +44,151 @@ class Entry:
     published: float
     ours: tuple[
         tuple[str, Interval], ...
-    ]  # models with mean, low, high; the verdict is about the first
-    verdict: str  # reproduced, exceeded, not reproduced or not tested
-    why: str  # what was found out where it is not reproduced, or why it was not tested
+    ]  # models with mean, low, high; the verdict is of the first
+    tolerance: float  # NaN where nothing was measured, or not the same thing
+    verdict: str
+    why: str  # what was found out about it
+    passing: tuple[str, ...]  # the controls that are within the tolerance too
     command: str
 
 
 def entries() -> list[Entry]:
     """All numbers of all tables that name what stands for them, in the order of the file."""
-    return [entry for name, table in claims.tables().items() if "scored" in table or "untested" in table
-            for entry in _entries(name, table)]  # fmt: skip
+    listed = claims.tables().items()
+    kept = {name: table for name, table in listed if "scored" in table or "untested" in table}
+    return [entry for name, table in kept.items() for entry in _entries(name, table)]
 
 
-def verdict(metric: str, published: float, measured: float) -> str:
-    """``reproduced`` within NEAR, ``exceeded`` where it is better than that, else ``not reproduced``; what is neither
-    better high nor low (``distortion.BETTER``) is never exceeded."""
+def verdict(
+    metric: str, published: float, measured: float, tolerance: float, baseline: bool, others: list
+) -> str:
+    """A number's verdict, controls left aside.
+
+    ``others`` are the published numbers that the source's conclusion compares it with: those of what it proposes for a
+    ``baseline``, else those of the baselines.
+    """
+    better = distortion.BETTER.get(metric, 0)
     gap = measured - published
-    if abs(gap) <= NEAR.get(metric, NEAR_RELATIVE * abs(published)) + 1e-9:
+    if abs(gap) <= tolerance + 1e-9:
         return "reproduced"
-    return "exceeded" if gap * distortion.BETTER.get(metric, 0) > 0 else "not reproduced"
+    sign = better * gap
+    overtaken = [better * (measured - other) for other in others]
+    if baseline and sign > 0 and any(ahead >= 0 for ahead in overtaken):
+        return "contradicted"
+    if not baseline and sign < 0 and any(ahead <= 0 for ahead in overtaken):
+        return "contradicted"
+    return "exceeded" if sign > 0 else "not reproduced"
 
 
 def _entries(name: str, table: dict) -> Iterator[Entry]:
-    unit = _unit(table)
     for row, cells in table["rows"].items():
         for column, cell in zip(table["columns"], cells, strict=True):
-            for metric, published in (
-                zip(table["metrics"], np.atleast_1d(cell), strict=True) if cell is not None else ()
-            ):
-                models = table.get("ours", {}).get(row, [])
-                ours = tuple(
-                    (model, _measured(table, row, column, metric, model, unit)) for model in models
-                )
-                reached = verdict(metric, published, ours[0][1][0]) if ours else "not tested"
-                why = (
-                    ""
-                    if reached in ("reproduced", "exceeded")
-                    else _why(table, row, column, metric)
-                )
-                command = _command(models[0], *table["scored"][column]) if ours else ""
-                yield Entry(
-                    name,
-                    str(row),
-                    str(column),
-                    metric,
-                    float(published),
-                    ours,
-                    reached,
-                    why,
-                    command,
-                )
+            numbers = np.atleast_1d(cell) if cell is not None else ()
+            for metric, published in zip(table["metrics"], numbers, strict=len(numbers) > 0):
+                yield _entry(name, table, str(row), column, metric, float(published))
 
 
-def _measured(
-    table: dict, row: str, column, metric: str, model: str, unit: float = 1.0
-) -> Interval:
-    collection, level = table["scored"][column]
-    names = table.get("as", {})
-    names = names.get(row, names.get("all", {}))
-    if collection == "costs":
-        return (float(costs.read().loc[model, level][names.get(column, column)]),) * 3
-    scores = evaluation.read_scores(collection, model, "gaussian")
-    values = scores[(scores.level == level) & (scores.metric == names.get(metric, metric))].value
-    return mean_interval(unit * values)
-
-
-def _unit(table: dict) -> float:
-    """The mean ratio, published over measured, of the row that gives the unit, over the columns that are levels."""
-    row = table.get("unit_of")
-    if row is None:
-        return 1.0
-    (metric,), (model, *_) = table["metrics"], table["ours"][row]
-    same = [column for column in table["columns"] if table["scored"][column][1] == column]
-    published = dict(zip(table["columns"], table["rows"][row], strict=True))
-    return float(
-        np.mean(
-            [published[column] / _measured(table, row, column, metric, model)[0] for column in same]
+def _entry(name: str, table: dict, row: str, column, metric: str, published: float) -> Entry:
+    models = _by_row(table.get("ours", {}), row, [])
+    ours = tuple((model, _measured(table, row, column, metric, model)) for model in models)
+    why, tolerance, passing = _found(table.get("why", {}), row, column, metric), np.nan, ()
+    given = next((word for word in GIVEN if _found(table.get(word, {}), row, column, metric)), None)
+    if not models:
+        reached, why = "not tested yet", why or table.get("untested", "")
+    elif given:
+        reached, why = given, _found(table[given], row, column, metric)
+    else:
+        tolerance = _tolerance(table, row, column, metric, models[0])
+        baseline, others = row in table.get("baselines", ()), _compared(table, row, column, metric)
+        reached = verdict(metric, published, ours[0][1][0], tolerance, baseline, others)
+        controls = _by_row(table.get("controls", {}), row, []) if reached == "reproduced" else []
+        passing = tuple(
+            model
+            for model in controls
+            if abs(_mean(table, column, metric, model) - published) <= tolerance
         )
+        reached = "undecided" if passing else reached
+    command = _command(models[0], *table["scored"][column]) if ours else ""
+    return Entry(
+        name, row, str(column), metric, published, ours, tolerance, reached, why, passing, command
     )
 
 
-def _why(table: dict, row: str, column, metric: str) -> str:
-    """The explanation of the number, else of its cell, its column, its row."""
-    found = table.get("why", {})
-    keys = (f"{row} {column} {metric}", f"{row} {column}", str(column), str(row))
-    return next((found[key] for key in keys if key in found), table.get("untested", ""))
+def _compared(table: dict, row: str, column, metric: str) -> list[float]:
+    """The published numbers of a column that the source's conclusion compares a row's with."""
+    at, place = table["columns"].index(column), table["metrics"].index(metric)
+    baselines = table.get("baselines", ())
+    return [
+        float(np.atleast_1d(cells[at])[place])
+        for other, cells in table["rows"].items()
+        if "input" not in (row, other)
+        and cells[at] is not None
+        and (other in baselines) != (row in baselines)
+    ]
+
+
+def _tolerance(table: dict, row: str, column, metric: str, model: str) -> float:
+    """See the top of this module."""
+    collection, level = table["scored"][column]
+    unit = _by_row(table["unit"], row, None)
+    if collection == "costs":
+        return float(unit[column])
+    unit = unit[metric] if isinstance(unit, dict) else unit
+    values = _values(collection, model, level, _name(table, row, metric))
+    variance = np.var(_redrawn(metric)) if table.get("images") == "same" else 2 * np.var(values)
+    training = comparison.deviations(level, metric).get(model, 0.0)
+    return unit + 1.96 * float(np.sqrt(variance / len(values) + 2 * training**2))
+
+
+@cache
+def _redrawn(metric: str) -> pd.Series:
+    """By how much another draw of the noise changes the score of each image, by the protocol's card."""
+    card = evaluation.read_scores(catalogue.protocol()["collection"], "protocol-card", "gaussian")
+    scores = card[card.metric == metric].pivot(index="image", columns="model", values="value")
+    return scores["another seed"] - scores["the protocol"]
+
+
+def _name(table: dict, row: str, metric: str) -> str:
+    """What is measured for a published metric."""
+    return _by_row(table.get("as", {}), row, {}).get(metric, metric)
+
+
+def _measured(table: dict, row: str, column, metric: str, model: str) -> Interval:
+    collection, level = table["scored"][column]
+    if collection == "costs":
+        return (float(costs.read().loc[model, level][_name(table, row, column)]),) * 3
+    values = _values(collection, model, level, _name(table, row, metric))
+    return mean_interval(values, records.clusters(values.index, collection))
+
+
+def _mean(table: dict, column, metric: str, model: str) -> float:
+    """A control's mean, in the metric itself."""
+    collection, level = table["scored"][column]
+    if collection == "costs":
+        return _measured(table, "all", column, metric, model)[0]
+    return float(_values(collection, model, level, metric).mean())
+
+
+@cache
+def _values(collection: str, model: str, level: float, metric: str) -> pd.Series:
+    scores = evaluation.read_scores(collection, model, "gaussian")
+    chosen = scores[(scores.level == level) & (scores.metric == metric)]
+    return chosen.set_index("image").value
+
+
+def _by_row(mapping, row: str, otherwise):
+    """What a mapping has for a row, else for all; what is no mapping is for all."""
+    if not isinstance(mapping, dict):
+        return mapping
+    return mapping.get(row, mapping.get("all", otherwise))
+
+
+def _found(reasons: dict | str, row: str, column, metric: str) -> str:
+    """The text for a number, else for its cell, its column, its row, or for all."""
+    if isinstance(reasons, str):
+        return reasons
+    keys = (f"{row} {column} {metric}", f"{row} {column}", str(column), row, "all")
+    return next((reasons[key] for key in keys if key in reasons), "")
 
 
 def _command(model: str, collection: str, level: float) -> str:

@@ -36,6 +36,18 @@ def by_partition(kind: str) -> pd.DataFrame:
     return matrix.T.rename_axis(index="intervals", columns="level")
 
 
+def plain_spread(kind: str) -> records.Interval:
+    """The spread of the tuned classic's g minus that of the learned lambda's, as ``structure.g_spread`` has it.
+
+    Where the classic does not diffuse a constant g, without spread, stands for it.
+    """
+    try:
+        return records.gain("perona-malik", "learned-lambda", "g-spread", kind)
+    except ValueError:  # it takes no step at some level, and has no map there
+        mean, low, high = records.mean("learned-lambda", "g-spread", kind)
+        return -mean, -high, -low
+
+
 def nodal_functions(restorer: Restorer, degraded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The functions that a P1 model fits to a degraded image (H, W).
 

@@ -5,7 +5,7 @@ from collections import Counter
 from ..borders import detection, human
 from ..study import catalogue, evaluation, protocol, runs, store
 from ..study.store import Artefact, State
-from . import costs
+from . import conventions, costs
 
 
 def artefacts() -> dict[str, Artefact]:
@@ -17,6 +17,8 @@ def artefacts() -> dict[str, Artefact]:
     if catalogue.protocol()["collection"].startswith("bsds500/"):  # where people have drawn borders
         found.append(human.artefact())
     found += [made for kind in catalogue.problems() for made in detection.artefacts(kind)]
+    if conventions.COLLECTION in catalogue.study()["further"]["collections"]:
+        found.append(conventions.artefact())
     found.append(costs.artefact())
     ordered = {}
 

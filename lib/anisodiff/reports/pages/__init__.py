@@ -3,12 +3,11 @@
 import html
 import math
 import time
-from collections.abc import Iterable
 from typing import Any
 
 from ...data import provenance
 from ...methods.device import chosen
-from .. import claims
+from .. import findings
 from . import tables
 from .parameters import Parameter, ParameterError, assigned, declared, unknown
 
@@ -55,7 +54,7 @@ class Page:
         self.name = name
         self.parameters = parameters
         self._started = time.perf_counter()
-        self._verdicts: dict[str, tuple] = {}
+        self._verdicts: dict[str, dict[str, dict]] = {}
         self._stamp = provenance.stamp(chosen())
         provenance.watch()
 
@@ -84,30 +83,48 @@ class Page:
             raw=True,
         )
 
-    def verdict(self, claim: str, interval: tuple[float, float, float], digits: int = 2) -> None:
+    def verdict(
+        self,
+        claim: str,
+        interval: tuple[float, float, float],
+        control: tuple[float, float, float] | None = None,
+        case: str = "",
+        digits: int = 2,
+    ) -> None:
         """Put a claim of ``data/claims.yml`` to the test by mean, low and high of its number, for :meth:`verdicts`.
 
-        Raises UnknownNumber for a claim unknown there, ValueError for one of another page.
+        ``control`` is the same of its control, left out where that is known by construction; ``case`` one of those that
+        the claim lists. Raises UnknownNumber for a claim unknown there, ValueError for one of another page and for a
+        case that it does not list.
         """
-        reached, known = claims.verdict(claim, interval), claims.findings()[claim]
+        reached, known = findings.verdict(claim, interval, control), findings.findings()[claim]
         if known["page"] != self.name:
             raise ValueError(
                 f"claim {claim!r} belongs to page {known['page']!r}, not to {self.name!r}"
             )
-        provenance.note(claims.CLAIMS)
-        self._verdicts[claim] = (known, reached, interval, digits)
+        if case not in findings.cases(known):
+            raise ValueError(
+                f"claim {claim!r} has no case {case!r}: {', '.join(findings.cases(known))}"
+            )
+        provenance.note(findings.CLAIMS)
+        control = control or (float(known["control_value"]),) * 3
+        self._verdicts.setdefault(claim, {})[case] = {
+            "verdict": reached.word,
+            "why": reached.why,
+            "interval": list(map(float, interval)),
+            "control": list(map(float, control)),
+            "digits": digits,
+        }
 
     def verdicts(self) -> None:
         """Show the claims put to the test on this page so far, and keep the verdicts in the output's metadata."""
         from IPython.display import display
 
-        kept = {claim: {"verdict": reached, "interval": list(map(float, interval))}
-                for claim, (_, reached, interval, _) in self._verdicts.items()}  # fmt: skip
         shown = {
-            "text/html": _verdict_table(self._verdicts.values()),
-            "text/plain": f"{len(kept)} claims",
+            "text/html": _verdict_table(self._verdicts),
+            "text/plain": f"{len(self._verdicts)} claims",
         }
-        display(shown, metadata={"verdicts": kept}, raw=True)
+        display(shown, metadata={"verdicts": self._verdicts}, raw=True)
 
     def finish(self) -> None:
         """Show what this run was made from, as a collapsed block, and keep the same in the output's metadata."""
@@ -123,21 +140,26 @@ class Page:
         display(shown, metadata={"anisodiff": record}, raw=True)
 
 
-def _verdict_table(verdicts: Iterable[tuple]) -> str:
-    """Claims as rows of an HTML table: what is said, the number with its interval, the verdict."""
+def _verdict_table(verdicts: dict[str, dict[str, dict]]) -> str:
+    """Claims as an HTML table: what is said, and below it for each case the number, its control, the verdict."""
     rows = ""
-    for known, reached, interval, digits in verdicts:
-        mean, low, high = (tables.number(value, digits) for value in interval)
-        bound = (
-            f"above {known['above']:g}" if "above" in known else f"below {known['below']:g}"
-        ).replace("-", "−")
+    for claim, by_case in verdicts.items():
+        known = findings.findings()[claim]
+        said = f"“{known['quote']}”" if "quote" in known else known["says"]
+        test = f"{known['number']}: {findings.held_against(known)}. Control: {known['control']}."
         cells = (
-            f'{html.escape(known["says"])} <span class="source">{html.escape(known["source"])}</span>',
-            f"{html.escape(known['number'])}: <b>{mean}</b> ({low} to {high}); claimed: {bound}",
-            tables.verdict(reached),
+            f'{html.escape(said)} <span class="source">{html.escape(findings.place(known))}</span>'
         )
-        rows += "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
-    head = "<tr><th>The source says</th><th>Measured (95 % interval)</th><th>Verdict</th></tr>"
+        rows += f'<tr class="claim"><td colspan="4">{cells}<br><small>{html.escape(test)}</small></td></tr>'
+        for case, found in by_case.items():
+            measured, control = (
+                tables.with_interval(found[of], found["digits"]) for of in ("interval", "control")
+            )
+            why = f"<br><small>{html.escape(found['why'])}</small>"
+            cells = (html.escape(case), measured, control, tables.verdict(found["verdict"]) + why)
+            rows += "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    heads = ("", "Measured", "Control", "Verdict")
+    head = "<tr>" + "".join(f"<th>{name}</th>" for name in heads) + "</tr>"
     return f'<table class="verdicts"><thead>{head}</thead><tbody>{rows}</tbody></table>'
 
 

@@ -42,6 +42,13 @@ def number(value: float, digits: int = 2, sign: str = "") -> str:
     return f"{value:{sign}z.{digits}f}".replace("-", "−")
 
 
+def with_interval(interval: Sequence[float], digits: int = 2) -> Html:
+    """A mean, and under it, small, low and high where they differ from it."""
+    mean, low, high = (number(value, digits) for value in interval)
+    spread = f"<br><small>{low}&nbsp;to&nbsp;{high}</small>" if low != high else ""
+    return Html(f"<b>{mean}</b>{spread}")
+
+
 def count(value: float) -> str:
     """A large number by its thousands, millions or billions: ``31.4 K``."""
     for scale, letter in ((1e9, "G"), (1e6, "M"), (1e3, "K")):
