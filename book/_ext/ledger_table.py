@@ -66,7 +66,7 @@ class Ledger(SphinxDirective):
 
     def _number(self, entry: ledger.Entry, table: dict) -> tuple:
         what = NAMES.get(entry.metric, entry.column if entry.metric == "count" else entry.metric)
-        at = "" if entry.metric == "count" else f", {_at(entry.column)}"
+        at = "" if entry.metric == "count" else f", {_at(entry)}"
         more = [command(entry.command)] if entry.command else []
         others = [
             f"{model}: {_printed(entry, interval[:1] * 3)}" for model, interval in entry.ours[1:]
@@ -169,8 +169,10 @@ def _small(text: str) -> str:
     return f"<small>{html.escape(text)}</small>" if text else ""
 
 
-def _at(column: str) -> str:
-    return f"σ = {column}" if column.isdigit() else column
+def _at(entry: ledger.Entry) -> str:
+    if entry.metric == "seconds":
+        return f"{entry.column} pixels a side"
+    return f"σ = {entry.column}" if entry.column.isdigit() else entry.column
 
 
 def _printed(entry: ledger.Entry, interval: ledger.Interval) -> str:
