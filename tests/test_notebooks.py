@@ -2,9 +2,9 @@
 
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
+import pytest
 
 from anisodiff.data.provenance import ROOT
 
@@ -25,21 +25,6 @@ OTHER = {  # those that take longest first
 TRAINS = {"p1_diffusivities", "border_classification", "learned_lambda"}  # and shows its progress
 
 
-def run(page, output):
-    """What is wrong with a page that was run in a process of its own."""
-    words = [word for item in OTHER[page].items() for word in ("-p", *map(str, item))]
-    command = ["run", page, "--output", output, "--profile", "smoke", *words]
-    done = subprocess.run(
-        [sys.executable, "-m", "anisodiff.reports.pages", *map(str, command)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        return [f"{page} left with {done.returncode}: {done.stdout}{done.stderr}"]
-    return [f"{page}: {what}" for what in told(page, nbformat.read(output, as_version=4))]
-
-
 def told(page, notebook):
     record = notebook.metadata["anisodiff"]
     if not OTHER[page].items() <= record["parameters"].items():
@@ -57,9 +42,21 @@ def told(page, notebook):
             yield f"prints on a published page: {output}"
 
 
-def test_every_page_runs_with_other_parameters(tmp_path):
+def test_every_page_has_other_parameters():
     assert OTHER.keys() == {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
-    with ThreadPoolExecutor(2) as workers:
-        wrong = workers.map(lambda page: run(page, tmp_path / f"{page}.ipynb"), OTHER)
-        wrong = [what for page in wrong for what in page]
+
+
+@pytest.mark.parametrize("page", OTHER)
+def test_a_page_runs_with_other_parameters(page, tmp_path):
+    output = tmp_path / f"{page}.ipynb"
+    words = [word for item in OTHER[page].items() for word in ("-p", *map(str, item))]
+    command = ["run", page, "--output", output, "--profile", "smoke", *words]
+    done = subprocess.run(
+        [sys.executable, "-m", "anisodiff.reports.pages", *map(str, command)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert not done.returncode, done.stdout + done.stderr
+    wrong = list(told(page, nbformat.read(output, as_version=4)))
     assert not wrong, "\n".join(wrong)

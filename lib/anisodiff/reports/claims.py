@@ -1,5 +1,6 @@
 """What the literature has printed: the tables of ``data/published.yml``, each number by its key."""
 
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -27,6 +28,7 @@ def published(table: str, row: str, column, metric: str | None = None) -> float:
     return value
 
 
+@cache
 def tables(file: Path = PUBLISHED) -> dict:
     """The tables of published.yml by name; ValueError names a table or row that is not of the format."""
     tables = yaml.safe_load(file.read_text(encoding="utf-8"))

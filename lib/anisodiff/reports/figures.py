@@ -54,8 +54,11 @@ DARK = {
 }
 
 
-def use_style() -> None:
-    """Make the house style matplotlib's default in this process; lengths in points."""
+def use_style(profile: str = "quick") -> None:
+    """Make the house style matplotlib's default in this process; lengths in points.
+
+    The profile smoke, whose figures nobody looks at, has half as many pixels a side.
+    """
     sizes = dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), 12.5)
     small = dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), 12)
     names = (
@@ -72,6 +75,7 @@ def use_style() -> None:
     mpl.rcParams.update(
         {
             "figure.figsize": (WIDTH, 4.4),
+            "savefig.dpi": DPI // 2 if profile == "smoke" else DPI,
             "figure.constrained_layout.use": True,
             "font.sans-serif": [
                 "DejaVu Sans"
@@ -327,9 +331,8 @@ _PARTNER = {
 
 def _webp(fig: Figure, transparent: bool) -> bytes:
     file = io.BytesIO()
-    fig.savefig(
-        file, format="webp", dpi=DPI, transparent=transparent, pil_kwargs={"lossless": True}
-    )
+    effort = {"lossless": True, "quality": 50}  # more takes longer for no fewer bytes
+    fig.savefig(file, format="webp", transparent=transparent, pil_kwargs=effort)
     return file.getvalue()
 
 
