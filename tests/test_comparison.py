@@ -36,7 +36,7 @@ def test_q_by_hand():
     assert perceptual.q(half) == pytest.approx(12), "an even patch counts among all"
     # 3 along rows, 2 along columns: one direction everywhere, of length sqrt(13), at 64 pixels.
     assert perceptual.q(ramp(3) + ramp(2).T) == pytest.approx(8 * 13**0.5)
-    values = perceptual._singular_values(np.tile(np.abs(np.arange(8.0) - 3.5), (8, 1)))
+    values = perceptual.singular_values(np.tile(np.abs(np.arange(8.0) - 3.5), (8, 1)))
     assert values[0] == pytest.approx((8 * 6.5) ** 0.5), (
         "half a gray level at the two pixels of the roof"
     )
@@ -44,9 +44,9 @@ def test_q_by_hand():
 
 def test_q_asks_for_more_coherence_than_white_noise_has():
     noise = np.random.default_rng(0).normal(0, 25, (800, 800))
-    s1, s2 = perceptual._singular_values(noise)
-    assert ((s1 - s2) / (s1 + s2) > perceptual._threshold()).mean() < 0.05
-    assert perceptual._threshold() == pytest.approx(0.2340, abs=1e-4)
+    s1, s2 = perceptual.singular_values(noise)
+    assert ((s1 - s2) / (s1 + s2) > perceptual.least_coherence()).mean() < 0.05
+    assert perceptual.least_coherence() == pytest.approx(0.2340, abs=1e-4)
     assert perceptual.q(np.zeros((9, 17))) == 0
     with pytest.raises(ValueError, match=r"at least 8 pixels a side, got \(7, 64\)"):
         perceptual.q(np.zeros((7, 64)))

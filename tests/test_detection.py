@@ -9,7 +9,7 @@ import torch
 from family import restorer
 from skimage import feature
 
-from anisodiff.borders import classifier, detection, human
+from anisodiff.borders import classifier, detection, human, recorded
 from anisodiff.data import collections
 from anisodiff.problems import problem, seeded
 from anisodiff.study import catalogue, store, tables
@@ -181,7 +181,7 @@ def test_without_any_border_there_is_nothing_to_tune():
 
 
 def test_scores_are_current_only_with_their_recipe(elsewhere, monkeypatch):
-    scores, curves = detection.artefacts("blur")
+    scores, curves = recorded.artefacts("blur")
     counted = human.artefact("blur")
     assert {store.state(one).word for one in (scores, curves, counted)} == {"missing"}
     table = pd.DataFrame(
@@ -207,9 +207,9 @@ def test_scores_are_current_only_with_their_recipe(elsewhere, monkeypatch):
 
 
 def test_the_probe_of_the_scores_tells_one_detector_from_another(monkeypatch):
-    found = detection.probe("gaussian")
+    found = recorded.probe("gaussian")
     assert {f"ap {name}" for name in (*detection.OPERATORS, *detection.CLASSIFIERS)} <= found.keys()
     assert all(0 < value < 1 for name, value in found.items() if name.startswith("ap"))
     monkeypatch.setattr(detection, "HYSTERESIS", 0.9)
-    changed = {name for name, value in detection.probe("gaussian").items() if value != found[name]}
+    changed = {name for name, value in recorded.probe("gaussian").items() if value != found[name]}
     assert changed >= {"ap canny"} and not any("sobel" in name for name in changed)

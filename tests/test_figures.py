@@ -27,7 +27,7 @@ def style():
 def shown(monkeypatch):
     """What `show` hands to the notebook."""
     calls = []
-    monkeypatch.setattr(figures, "display", lambda data, **options: calls.append((data, options)))
+    monkeypatch.setattr(figures.house, "display", lambda data, **options: calls.append((data, options)))
     return calls
 
 

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from ..data import collections, provenance
 from ..problems import problem, seeded
 from ..study import catalogue, evaluation, restorers, store
-from . import detection
+from . import detection, recorded
 
 TOLERANCE = 0.0075  # of the image's diagonal
 SHARES = (0.01, 0.02, 0.03, 0.045, 0.065, 0.09, 0.13, 0.18)  # of all pixels, beyond each threshold
@@ -164,13 +164,13 @@ def record_human(kind: str = "gaussian", level: float = 25, limit: int | None = 
 
 
 def recipe(kind: str) -> dict:
-    """What determines the recorded counts: that of :func:`detection.recipe`, the tolerance, the thresholds."""
-    return detection.recipe(kind) | {"tolerance": TOLERANCE, "shares": list(SHARES)}
+    """What determines the recorded counts: that of :func:`recorded.recipe`, the tolerance, the thresholds."""
+    return recorded.recipe(kind) | {"tolerance": TOLERANCE, "shares": list(SHARES)}
 
 
 def artefact(kind: str = "gaussian") -> store.Artefact:
     """The counts against human boundaries, in the store."""
-    made = detection.artefacts(kind)[0]
+    made = recorded.artefacts(kind)[0]
     return store.Artefact(
         name=f"scores/borders-human-{kind}",
         path=_path(kind),
@@ -178,7 +178,7 @@ def artefact(kind: str = "gaussian") -> store.Artefact:
         roots=(*made.roots, f"{__name__}.evaluate"),
         starts_from=made.starts_from,
         make=lambda: record_human(kind),
-        probe=lambda: detection.probe(kind) | probe(),
+        probe=lambda: recorded.probe(kind) | probe(),
     )
 
 

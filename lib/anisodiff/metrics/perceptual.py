@@ -62,9 +62,9 @@ def q(image: np.ndarray) -> float:
     gray levels, at least 0. Raises ValueError for images of less than 8 pixels a side. Source: Zhu and Milanfar, IEEE
     TIP 2010, as their MATLAB code has it.
     """
-    s1, s2 = _singular_values(image)
+    s1, s2 = singular_values(image)
     coherence = (s1 - s2) / np.maximum(s1 + s2, 1e-12)
-    return float((s1 * coherence * (coherence > _threshold())).mean())
+    return float((s1 * coherence * (coherence > least_coherence())).mean())
 
 
 def shown(restored: np.ndarray, clean: np.ndarray) -> float:
@@ -74,20 +74,21 @@ def shown(restored: np.ndarray, clean: np.ndarray) -> float:
     ``(s1^2 - s2^2) / (s1^2 + s2^2)``, the coherence of the structure tensor, is above the same threshold. Not a measure
     of quality: what comes close to the numbers of Valdivia Ortega et al. 2024, Table 2, but for a constant factor.
     """
-    s1, s2 = _singular_values(restored)
+    s1, s2 = singular_values(restored)
     coherence = (s1**2 - s2**2) / np.maximum(s1**2 + s2**2, 1e-12)
-    return float((_singular_values(clean)[0] * (coherence > _threshold())).mean())
+    return float((singular_values(clean)[0] * (coherence > least_coherence())).mean())
 
 
 MEASURES = {"lpips": lpips, "q": lambda restored, clean: q(restored), "q-shown": shown}
 
 
-def _threshold() -> float:
+def least_coherence() -> float:
+    """The coherence, between 0 and 1, that a patch of white noise exceeds once in a thousand (DELTA)."""
     passed = DELTA ** (1 / (PATCH**2 - 1))
     return ((1 - passed) / (1 + passed)) ** 0.5
 
 
-def _singular_values(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def singular_values(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Larger and smaller singular value of the gradient of each patch, from the eigenvalues of its 2 by 2 products."""
     rows, columns = (extent // PATCH for extent in image.shape)
     if not rows * columns:

@@ -33,7 +33,7 @@ def models() -> dict[str, str]:
 def values(restored: np.ndarray, clean: np.ndarray, noisy: np.ndarray) -> dict[tuple, float]:
     """Q of a restored image, (H, W), by each convention: their names in the order of FIELDS."""
     images = dict(zip(CHOSEN_BY, (restored, clean, noisy), strict=True))
-    found, least = {}, perceptual._threshold()
+    found, least = {}, perceptual.least_coherence()
     for gradient in GRADIENTS:
         singular = {name: _singular_values(image, gradient) for name, image in images.items()}
         for coherence in COHERENCES:
@@ -163,9 +163,9 @@ def _coherence(s1: np.ndarray, s2: np.ndarray, of: str) -> np.ndarray:
 
 
 def _singular_values(image: np.ndarray, gradient: str) -> tuple[np.ndarray, np.ndarray]:
-    """As :func:`perceptual._singular_values`, by one of GRADIENTS."""
+    """As :func:`perceptual.singular_values`, by one of GRADIENTS."""
     if gradient == "central in each patch":
-        return perceptual._singular_values(image)
+        return perceptual.singular_values(image)
     side = perceptual.PATCH
     rows, columns = (extent // side * side for extent in image.shape)
     u = image.astype(np.float64)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from ..borders import detection, human
+from ..borders import human, recorded
 from ..study import catalogue, evaluation, protocol, runs, store
 from ..study.store import Artefact, State
 from . import conventions, costs
@@ -16,7 +16,7 @@ def artefacts() -> dict[str, Artefact]:
     found.append(protocol.artefact())
     if catalogue.protocol()["collection"].startswith("bsds500/"):  # where people have drawn borders
         found.append(human.artefact())
-    found += [made for kind in catalogue.problems() for made in detection.artefacts(kind)]
+    found += [made for kind in catalogue.problems() for made in recorded.artefacts(kind)]
     if conventions.COLLECTION in catalogue.study()["further"]["collections"]:
         found.append(conventions.artefact())
     found.append(costs.artefact())
