@@ -27,7 +27,9 @@ def style():
 def shown(monkeypatch):
     """What `show` hands to the notebook."""
     calls = []
-    monkeypatch.setattr(figures.house, "display", lambda data, **options: calls.append((data, options)))
+    monkeypatch.setattr(
+        figures.house, "display", lambda data, **options: calls.append((data, options))
+    )
     return calls
 
 

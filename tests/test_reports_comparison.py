@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 import torch
 
-from anisodiff.methods.base import Denoising
+from anisodiff.methods.base import Denoiser, Denoising
 from anisodiff.methods.diffusion import evolution
 from anisodiff.methods.diffusion.classic import Constant, PeronaMalik
 from anisodiff.methods.diffusion.experts import Experts
 from anisodiff.methods.diffusion.network import Network
 from anisodiff.methods.diffusion.scheme import Diffusion, explicit_step
 from anisodiff.methods.restorer import Restorer
-from anisodiff.metrics import perceptual, structure
+from anisodiff.metrics import conservation, perceptual, structure
 from anisodiff.problems import problem
 from anisodiff.reports import (
     claims,
@@ -26,6 +26,7 @@ from anisodiff.reports import (
     records,
 )
 from anisodiff.reports.pages import tables
+from anisodiff.study import restorers
 
 RAMP = np.tile(np.arange(8, dtype=np.float32) ** 2, (8, 1))  # its gradient grows to the right
 
@@ -149,6 +150,38 @@ def test_the_pull_of_a_data_term(noisy):
     np.testing.assert_allclose(freedoms.pull(made), [weight / (1 + weight)] * 2, rtol=1e-5)
     with pytest.raises(ValueError, match="toy has no data term"):
         freedoms.pull(restorer(Constant(), steps=2, tau=0.2))
+
+
+class Stretched(Denoiser):
+    """Every pixel times its factor, and 5 more."""
+
+    def __init__(self, factors):
+        super().__init__()
+        self.factors = torch.as_tensor(factors, dtype=torch.float32)
+
+    def forward(self, x, sigma=None):
+        return x * self.factors + 5
+
+
+def test_growth_is_the_largest_singular_value_of_a_linear_map(noisy):
+    factors = np.full((12, 9), 0.5)
+    factors[3:5] = 1.7
+    assert conservation.growth(Stretched(factors), noisy, 25) == pytest.approx(1.7, rel=1e-3)
+    heat = restorer(Constant(), steps=5, tau=0.2).module
+    assert 0.9 < conservation.growth(heat, noisy, 25) <= 1 + 1e-5
+    with pytest.raises(ValueError, match="Classical has no derivative"):
+        conservation.growth(restorers.load("tv").module, noisy, 25)
+
+
+def test_what_a_model_keeps_by_hand(noisy):
+    shift = Restorer("shift", Denoising(Stretched(1.0)), problem("gaussian", 25))
+    found = freedoms.kept(shift, {"one": (noisy, noisy), "two": (noisy, 2 * noisy)}, side=8)
+    assert list(found.index) == ["one", "two"]
+    assert found["range"].tolist() == pytest.approx([5, 5], abs=1e-3)
+    assert found["mean"].tolist() == pytest.approx([5, 5], abs=1e-3)
+    assert found["growth"].tolist() == pytest.approx([1, 1], abs=1e-3)
+    kept = freedoms.kept(restorer(Constant(), steps=2, tau=0.2), {"one": (noisy, noisy)}, side=8)
+    assert kept[["range", "mean"]].to_numpy().ravel() == pytest.approx([0, 0], abs=1e-4)
 
 
 # Comparisons

@@ -1,6 +1,7 @@
 """What a model costs: parameters, operations, time to restore and to train; for images of 256 x 256 on one core."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numba
@@ -60,21 +61,28 @@ def measure(name: str, level: float) -> tuple:
 
 def step(run: runs.Run, module: nn.Module, rounds: int = 3) -> float:
     """The median time of a step of the run's objective, without drawing its batch; the first is left out."""
+    return _median_time(training_step(run, module), rounds)
+
+
+def training_step(run: runs.Run, module: nn.Module) -> Callable[[], dict]:
+    """What takes a step of the run's objective when it is called, always on the same batch of noise."""
     module = module.to(memory_format=torch.channels_last).requires_grad_(True)
     objective = objective_for(module, run.settings)
     count, side = run.settings["batch"], run.settings["crop"]
     clean = 255 * torch.rand(count, 1, side, side)
     batch = Batch(clean, clean + 25 * torch.randn_like(clean), torch.full((count, 1, 1, 1), 25.0))
-    return _median_time(lambda: objective.step(batch), rounds)
+    return lambda: objective.step(batch)
 
 
-def _median_time(does, rounds: int) -> float:
-    took = []
-    for _ in range(rounds + 1):
-        start = time.perf_counter()
-        does()
-        took.append(time.perf_counter() - start)
-    return float(np.median(took[1:]))
+def clocked(does: Callable) -> float:
+    """The seconds that a call takes."""
+    start = time.perf_counter()
+    does()
+    return time.perf_counter() - start
+
+
+def _median_time(does: Callable, rounds: int) -> float:
+    return float(np.median([clocked(does) for _ in range(rounds + 1)][1:]))
 
 
 def asked() -> list[tuple[str, float]]:
