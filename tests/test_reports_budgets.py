@@ -6,38 +6,42 @@ import pandas as pd
 import pytest
 
 from anisodiff.reports import budgets, costs
-from anisodiff.study import catalogue, restorers, runs
+from anisodiff.study import restorers
 
-COMPARED = [
+RIVALS = [
     (budget, diffusion, model)
     for budget in budgets.BUDGETS
     for diffusion, models in budgets.compared(budget).items()
     for model in models.values()
+    if model != diffusion
 ]
+ALIKE = {"pixels": ("megapixels", 1e-6), "seconds": ("minutes", 0.15)}  # times differ by machine
 
 
-def spent(model):
-    """All pixels that a training sees and the seconds of its steps, as timed."""
-    settings = runs.Run(model, "gaussian", budgets.LEVEL).settings
-    timed = budgets.read().seconds[model.replace("-seconds", "-pixels")]
-    pixels = settings["steps"] * settings["batch"] * settings["crop"] ** 2
-    return {"pixels": pixels, "seconds": settings["steps"] * timed}
+def spent(model, budget):
+    """What a training had taken after its last step."""
+    return budgets.curve(model)[ALIKE[budget][0]].iloc[-1]
 
 
-@pytest.mark.parametrize(("budget", "diffusion", "model"), COMPARED)
+@pytest.mark.parametrize(("budget", "diffusion", "model"), RIVALS)
 def test_what_is_compared_has_the_same_budget_and_size(budget, diffusion, model):
-    rel = {"pixels": 1e-6, "seconds": 0.15}  # seconds are not the same on every machine
-    assert spent(model)[budget] == pytest.approx(spent(diffusion)[budget], rel=rel[budget])
+    near = pytest.approx(spent(diffusion, budget), rel=ALIKE[budget][1])
+    assert spent(model, budget) == near
     sizes = [
         restorers.load(name, "gaussian", budgets.LEVEL).parameters for name in (model, diffusion)
     ]
     assert sizes[0] == pytest.approx(sizes[1], rel=0.11)
 
 
+def test_both_diffusions_are_trained_for_as_many_seconds():
+    first, second = (spent(diffusion, "seconds") for diffusion in budgets.RIVALS)
+    assert first == pytest.approx(second, rel=ALIKE["seconds"][1])
+
+
 def test_every_diffusion_has_both_rivals_on_as_many_pixels():
     for models in budgets.compared("pixels").values():
         assert list(models) == ["diffusion", "DnCNN", "residual U-Net"]
-    assert "network-200k" in catalogue.names()
+    assert set(budgets.compared("pixels")) == set(budgets.RIVALS)
 
 
 def test_a_slower_round_changes_no_ratio(monkeypatch):
