@@ -16,7 +16,7 @@ RANKS = [
     {"study"},
     {"borders"},
     {"reports"},
-    {"cli", "anisodiff"},  # the latter: what `import anisodiff` gives
+    {"cli", "commands", "anisodiff"},  # the latter: what `import anisodiff` gives
 ]
 WRITES = {  # what is set on neither self nor cls, by module, and why that is right
     ("data.collections", "pixels.flags.writeable"): "a new array, frozen before anybody has it",
