@@ -254,3 +254,15 @@ def test_the_spread_of_g():
     assert structure.g_spread(np.linspace(0, 1, 101), CLEAN) == pytest.approx(0.9 / 0.95)
     assert structure.g_spread(np.linspace(0, 0.01, 101), CLEAN) == pytest.approx(0.9 / 0.95)
     assert structure.g_spread(np.linspace(-1, 1, 101), CLEAN) == pytest.approx(1.8 / 0.96)
+
+
+def test_borders_kept_are_a_share_of_their_height():
+    step = np.where(np.arange(16) < 8, 20.0, 120.0) * np.ones((12, 1))
+    lower = np.where(np.arange(16) < 8, 50.0, 90.0) * np.ones((12, 1))
+    assert structure.borders_kept(step, step) == pytest.approx(1)
+    assert structure.borders_kept(lower, step) == pytest.approx(0.4)
+    assert structure.borders_kept(np.full_like(step, 70), step) == 0
+    noise = np.random.default_rng(0).normal(0, 3, step.shape)
+    assert structure.roughness(step + noise, step) == pytest.approx(3 * 2**0.5, rel=0.1)
+    assert structure.roughness(lower, step) == 0, "the flat parts are flat"
+    assert structure.borders_kept(noise, np.zeros_like(step)) == 1, "there is none to lose"

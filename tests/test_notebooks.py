@@ -21,6 +21,7 @@ OTHER = {  # those that take longest first
     "unet_diffusivity": {"sigma": 15.0, "image": "brick"},
     "freedoms": {"freedom": "edges", "image": "brick"},
     "degradations": {"image": "brick", "seed": 3},
+    "last_word": {"level": 15.0, "baseline": "bm3d"},
 }
 TRAINS = {"p1_diffusivities", "border_classification", "learned_lambda"}  # and shows its progress
 

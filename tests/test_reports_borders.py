@@ -178,6 +178,18 @@ def test_the_pair_of_lambdas_by_hand(monkeypatch):
     assert pair.ratio[0] == pytest.approx(1), "two octaves and none"
 
 
+def test_what_functions_gain_more_than_lambdas_is_paired_by_image(monkeypatch):
+    scores = {
+        "p1-borders": [0.8, 0.9],
+        "p1-borders-half": [0.7, 0.8],
+        "learned-lambda-borders": [0.6, 0.7],
+        "learned-lambda-borders-half": [0.58, 0.68],
+    }
+    monkeypatch.setattr(records, "by_image", lambda name, *_: pd.Series(scores[name], ["a", "b"]))
+    found = borders_in_diffusion.more_by_functions("gaussian")
+    assert found == pytest.approx((0.08, 0.08, 0.08)), "0.1 with functions, 0.02 with lambdas"
+
+
 def test_an_example_of_the_oracle_reads_the_borders_off_the_clean_image():
     oracle = restorers.load("learned-lambda-borders-true", "gaussian", 25)
     clean = records.photograph("camera", side=48)

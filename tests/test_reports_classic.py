@@ -5,6 +5,9 @@ import pandas as pd
 import pytest
 import torch
 
+from anisodiff.methods.base import Denoising
+from anisodiff.methods.diffusion.classic import Constant
+from anisodiff.methods.diffusion.scheme import Diffusion
 from anisodiff.methods.restorer import Restorer
 from anisodiff.metrics import conservation, distortion, statistics
 from anisodiff.problems import problem
@@ -62,6 +65,17 @@ def test_settings_as_text():
     tuned = restorers.load("perona-malik", "gaussian", 25).header["tuned"]
     cell = perona_malik.setting("perona-malik", "gaussian", 25)
     assert cell == f"{tuned['lambda_']:.0f}, {tuned['steps']}"
+
+
+def test_the_heat_equation_is_the_diffusion_with_a_constant_function():
+    steps, (gap, low, high) = perona_malik.over_constant(25, 1)
+    clean = records.photograph("astronaut", side=256)
+    degraded = records.degraded(clean, "astronaut", problem("gaussian", 25))
+    heat = Restorer("heat", Denoising(Diffusion(Constant(), steps, 0.2)), problem("gaussian", 25))
+    classic = restorers.load("perona-malik", "gaussian", 25)
+    scores = [distortion.clipped_psnr(one.restore(degraded), clean) for one in (classic, heat)]
+    assert steps > 1 and low == gap == high, "one photograph has no interval"
+    assert gap == pytest.approx(scores[0] - scores[1], abs=1e-3) and gap > 1
 
 
 def test_beside_published():

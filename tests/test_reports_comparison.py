@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 from anisodiff.methods.base import Denoiser, Denoising
 from anisodiff.methods.diffusion import evolution
@@ -21,12 +22,14 @@ from anisodiff.reports import (
     conventions,
     fields_of_experts,
     freedoms,
+    last_word,
     ledger,
     orders,
     records,
 )
 from anisodiff.reports.pages import tables
-from anisodiff.study import restorers
+from anisodiff.study import catalogue, restorers, store
+from anisodiff.study import tables as study_tables
 
 RAMP = np.tile(np.arange(8, dtype=np.float32) ** 2, (8, 1))  # its gradient grows to the right
 
@@ -267,6 +270,109 @@ def test_an_order_is_compared_pair_by_pair(monkeypatch):
         0.548, abs=1e-3
     )
     assert orders.order("toy", 25, "psnr", without=("A",)).opposite == 0
+
+
+def apart_by(means, images=12, spread=0.05):
+    """Scores of models with these means, whose paired differences vary a little; each image is its own cluster."""
+    noise = np.random.default_rng(0).normal(0, spread, (images, len(means)))
+    names = [f"{at:02}" for at in range(1, images + 1)]
+    return pd.DataFrame(np.array(list(means.values())) + noise, names, list(means)), names
+
+
+def test_an_order_on_other_images_is_compared_where_the_first_ones_tell_models_apart():
+    first, second = {"a": 27, "b": 28, "c": 29, "d": 29}, {"a": 27, "b": 29, "c": 28, "d": 25}
+    found = orders.between(apart_by(first), apart_by(second), {})
+    assert (found.same, found.opposite, found.open) == (2, 3, 0), "c and d are alike at first"
+    assert orders.between(apart_by(first), apart_by(first), {}).opposite == 0
+    unsure = orders.between(apart_by(first), apart_by(first), dict.fromkeys("abcd", 5.0))
+    assert (unsure.same, unsure.open) == (0, 0), "another training would change all of them"
+
+
+def test_images_drawn_from_one_set_agree_as_far_as_models_differ():
+    clear, unclear = ({"a": 27, "b": 28, "c": 29}, 0.05), ({"a": 28, "b": 28.01, "c": 28.02}, 1.0)
+    mean, low, high = orders.drawn(*apart_by(*clear[:1], 40, clear[1]), 10)
+    assert mean == low == high == 1
+    mean, low, high = orders.drawn(*apart_by(*unclear[:1], 40, unclear[1]), 10)
+    assert -0.5 < mean < 0.8 and low < mean < high
+
+
+def test_only_the_differences_to_a_baseline_are_corrected_together():
+    pairs = comparison.differences(*apart_by({"a": 27, "b": 28, "c": 28}))
+    found = comparison.over(pairs, "b", {})
+    assert found.significant.to_dict() == {"a": True, "b": False, "c": False}
+    assert found.loc["a", "mean"] == pytest.approx(-1, abs=0.1)
+    assert not comparison.over(pairs, "b", {"a": 3.0}).significant.any()
+
+
+def test_a_row_leads_by_its_difference_to_the_best_other_one(monkeypatch):
+    models = {row: ours[0] for row, ours in claims.tables()["paper-table-1"]["ours"].items()}
+    means = {name: 25 + at / 10 for at, name in enumerate(dict.fromkeys(models.values()))}
+    means |= {models["FoE-S"]: 28.0, models["U-Net"]: 29.0}
+    values, names = apart_by(means)
+    monkeypatch.setattr(comparison, "together", lambda *_: values)
+    monkeypatch.setattr(records, "clusters", lambda *_: names)
+    monkeypatch.setattr(comparison, "deviations", lambda *_: {})
+    for metric, row, expected in (
+        ("psnr", "U-Net", 1),
+        ("psnr", "FoE-S", -1),
+        ("lpips", "FoE-S", -3),
+    ):
+        mean, low, high = cncl_comparison.lead(row, 25, metric)
+        assert mean == pytest.approx(expected, abs=0.1) and low < mean < high
+    monkeypatch.setattr(comparison, "deviations", lambda *_: {models["FoE-S"]: 1.0})
+    _, low, high = cncl_comparison.lead("FoE-S", 25, "psnr")
+    assert high - low > 4, "another training may change its mean"
+
+
+def test_edges_are_held_against_a_blur_that_is_as_smooth():
+    clean = np.where(np.arange(48) < 24, 60.0, 160.0).astype(np.float32) * np.ones(
+        (40, 1), np.float32
+    )
+    degraded = clean + np.random.default_rng(0).normal(0, 20, clean.shape).astype(np.float32)
+    blurred = gaussian_filter(degraded, 1.5)
+    found = fields_of_experts.edges_kept(blurred, degraded, clean)
+    assert found["kept"] == pytest.approx(found["blur"], abs=0.01) and found["kept"] < 0.4
+    kept = fields_of_experts.edges_kept(clean + 0.2 * (degraded - clean), degraded, clean)
+    assert kept["rough"] == pytest.approx(0.2) and kept["kept"] > kept["blur"] + 0.3
+
+
+# The last word
+
+
+@pytest.fixture
+def opened(monkeypatch, tmp_path):
+    """A last word in which one of three models is not where it stood on the validation squares."""
+    means = {"input": 20.0, "perona-malik": 27.0, "foe-s": 28.0, "bm3d": 26.5}
+    values, _ = apart_by(means, 18)
+    long = values.melt(ignore_index=False, var_name="model").rename_axis("image").reset_index()
+    shared = {"degradation": "gaussian", "level": 25.0, "collection": "mcm18", "crop": 0, "seed": 0}
+    table = long.assign(**shared, metric="psnr")[study_tables.COLUMNS]
+    monkeypatch.setattr(last_word.last_word, "path", lambda release: tmp_path / f"{release}.csv")
+    study_tables.write(tmp_path / "toy.csv", table)
+    seen, _ = apart_by({"perona-malik": 27.0, "foe-s": 28.0, "bm3d": 29.0}, 30)
+    monkeypatch.setattr(comparison, "together", lambda models, *_: seen[models])
+    monkeypatch.setattr(records, "clusters", lambda images, *_: list(images))
+    monkeypatch.setattr(comparison, "deviations", lambda *_: dict.fromkeys(catalogue.names(), 0.0))
+    return tmp_path / "toy.csv"
+
+
+def test_the_last_word_stands_beside_what_was_looked_at(opened):
+    found = last_word.gains("toy", "psnr", 25, "foe-s")
+    assert found["seen", "rank"].to_dict() == {"bm3d": 1, "foe-s": 2, "perona-malik": 3}
+    assert found["sealed", "rank"].to_dict() == {"bm3d": 3, "foe-s": 1, "perona-malik": 2}
+    assert found.loc["bm3d", ("seen", "mean")] == pytest.approx(1, abs=0.1)
+    assert found.loc["bm3d", ("sealed", "mean")] == pytest.approx(-1.5, abs=0.1)
+    order = last_word.order("toy", "psnr", 25)
+    assert (order.same, order.opposite, order.open) == (1, 2, 0)
+    assert last_word.drawn("toy", "psnr", 25) == (1, 1, 1)
+
+
+def test_a_last_word_is_read_as_it_was_recorded_or_not_at_all(opened):
+    with pytest.raises(FileNotFoundError, match=r"^no last word on 'other'; there are: toy$"):
+        last_word.order("other", "psnr", 25)
+    store.record_path(opened).write_text('{"sha256": "0"}')
+    with pytest.raises(OSError, match="is damaged"):
+        last_word.order("toy", "psnr", 25)
 
 
 def test_comparisons_are_won_where_the_difference_is_significant(monkeypatch):

@@ -23,7 +23,7 @@ def mean_interval(values, clusters=None, draws: int = 2000) -> tuple[float, floa
     mean = float(values.mean())
     if len(sums) < FEW:
         error, freedom = standard_error(values, clusters)
-        half = float(stats.t.ppf(0.975, freedom) * error) if freedom else 0.0
+        half = half_width(error, freedom)
         return mean, mean - half, mean + half
     picked = np.random.default_rng(0).integers(len(sums), size=(draws, len(sums)))
     low, high = np.percentile(sums[picked].sum(1) / counts[picked].sum(1), (2.5, 97.5))
@@ -42,6 +42,11 @@ def standard_error(values, clusters=None) -> tuple[float, int]:
         return 0.0, 0
     deviations = sums - values.mean() * counts
     return float(np.sqrt(count / (count - 1) * (deviations**2).sum()) / len(values)), count - 1
+
+
+def half_width(error: float, freedom: int) -> float:
+    """Half of Student's 95 % interval of a mean by its standard error; 0 without a degree of freedom."""
+    return float(stats.t.ppf(0.975, freedom) * error) if freedom else 0.0
 
 
 def _by_cluster(values: np.ndarray, clusters) -> tuple[np.ndarray, np.ndarray]:

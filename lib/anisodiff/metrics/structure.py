@@ -106,3 +106,28 @@ def beyond_range(states: list[np.ndarray], degraded: np.ndarray) -> float:
     above = max(float(u.max()) for u in states) - float(degraded.max())
     below = float(degraded.min()) - min(float(u.min()) for u in states)
     return max(0.0, above, below)
+
+
+def borders_kept(restored: np.ndarray, clean: np.ndarray, threshold: float = 30) -> float:
+    """The share of the height of a clean image's borders that a restored one keeps; both (H, W).
+
+    ``sum d d' / sum d^2`` over the neighbouring pixels whose clean difference d is above ``threshold`` gray levels,
+    where d' is the restored one: 1 for the clean image, and on average for one with noise; 0 for a constant one.
+    """
+    found, before = (np.concatenate(_differences(image)) for image in (restored, clean))
+    at = np.abs(before) > threshold
+    return float(np.sum(found[at] * before[at]) / np.sum(before[at] ** 2)) if at.any() else 1.0
+
+
+def roughness(restored: np.ndarray, clean: np.ndarray, flat: float = 5) -> float:
+    """What a restored image has too much of in flat parts; both (H, W), in gray levels.
+
+    The root mean square of ``d' - d`` over the neighbouring pixels whose clean difference d is below ``flat``.
+    """
+    found, before = (np.concatenate(_differences(image)) for image in (restored, clean))
+    at = np.abs(before) < flat
+    return float(np.sqrt(np.mean((found - before)[at] ** 2))) if at.any() else 0.0
+
+
+def _differences(image: np.ndarray) -> list[np.ndarray]:
+    return [np.diff(image.astype(np.float64), axis=axis).ravel() for axis in (0, 1)]

@@ -5,7 +5,6 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from ..data import collections
 from ..metrics import distortion, statistics
 from ..metrics.statistics import mean_interval
 from ..problems import PROBLEMS
@@ -36,23 +35,46 @@ def scores(model: str, metric: str, level: float, collection: str) -> pd.Series:
     return table[(table.level == level) & (table.metric == metric)].set_index("image").value
 
 
-def differences(models: list[str], metric: str, level: float, collection: str) -> pd.DataFrame:
+def together(models: list[str], metric: str, level: float, collection: str) -> pd.DataFrame:
+    """The recorded scores of models for Gaussian noise: a row an image, a column a model."""
+    return pd.DataFrame({model: scores(model, metric, level, collection) for model in models})
+
+
+def differences(values: pd.DataFrame, clusters: list[str]) -> pd.DataFrame:
     """For each ordered pair of models, first - second, paired image by image.
 
-    Indexed by (first, second); ``mean``, ``low`` and ``high`` with its interval of 95 %, ``error`` (standard) and
-    ``freedom``, the clusters of images less one.
+    ``values`` has a row for each image and a column for each model (:func:`together`), ``clusters`` what each image is
+    a sample of. Indexed by (first, second); ``mean``, ``low`` and ``high`` with its interval of 95 %, ``error``
+    (standard) and ``freedom``, the clusters of images less one.
     """
-    values = {model: scores(model, metric, level, collection) for model in models}
-    images = values[models[0]].index
-    clusters = [collections.cluster(collection, image) for image in images]
+    pairs = pd.MultiIndex.from_product([values.columns, values.columns])
     rows = []
-    for first in models:
-        for second in models:
-            apart = (values[first] - values[second]).loc[images]
-            error = statistics.standard_error(apart, clusters)
-            rows.append((*mean_interval(apart, clusters), *error))
-    pairs = pd.MultiIndex.from_product([models, models])
+    for first, second in pairs:
+        apart = values[first] - values[second]
+        error = statistics.standard_error(apart, clusters)
+        rows.append((*mean_interval(apart, clusters), *error))
     return pd.DataFrame(rows, pairs, ["mean", "low", "high", "error", "freedom"])
+
+
+def over(pairs: pd.DataFrame, baseline: str, seeds: dict[str, float]) -> pd.DataFrame:
+    """Of :func:`differences` those of each model to a baseline, and which are ``significant``.
+
+    Corrected for all of them at once (Holm), with ``seeds`` as :func:`matrix` takes them.
+    """
+    found = pairs.xs(baseline, level=1)
+    error = [
+        retrained(error, model, baseline, seeds)
+        for model, error in zip(found.index, found.error, strict=True)
+    ]
+    others = found.index != baseline
+    p_values = statistics.p_value(found["mean"], error, found.freedom)[others]
+    significant = pd.Series(statistics.holm(p_values) < LIKELY_WRONG, found.index[others])
+    return found.assign(significant=significant.reindex(found.index, fill_value=False))
+
+
+def retrained(error: float, first: str, second: str, seeds: dict[str, float]) -> float:
+    """The standard error of a difference of two models with that of another training (:func:`deviations`) added."""
+    return float(np.hypot(error, np.hypot(seeds.get(first, 0.0), seeds.get(second, 0.0))))
 
 
 def front(cost, quality) -> np.ndarray:

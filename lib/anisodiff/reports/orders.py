@@ -1,4 +1,4 @@
-"""Whether a published table's rows stand in the same order here, which is what a table claims."""
+"""Whether models stand in the same order elsewhere: in a published table, or on other images."""
 
 from typing import NamedTuple
 
@@ -6,18 +6,17 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
 
-from ..data import collections
-from . import claims, comparison
+from . import claims, comparison, records
 
 DRAWS = 500  # of the bootstrap
 
 
 class Order(NamedTuple):
-    """A column of a published table beside ours, the row of inputs left out.
+    """An order of models beside a reference, the inputs left out.
 
     ``tau`` is Kendall's rank correlation of the two, with its 95 % interval by bootstrap over the clusters of images.
-    Of the pairs of rows that differ as printed, ``same`` differ significantly in the same direction here, ``opposite``
-    in the other one; the others are ``open``.
+    Of the pairs of models that differ in the reference, ``same`` differ significantly in the same direction,
+    ``opposite`` in the other one; the others are ``open``.
     """
 
     tau: tuple[float, float, float]
@@ -27,36 +26,69 @@ class Order(NamedTuple):
 
 
 def order(table: str, column, metric: str, without: tuple[str, ...] = ()) -> Order:
-    """The order of the rows, some left out, by one metric in one column of a table whose crops were scored here."""
+    """The rows of a published table, some left out, by one metric in one column whose crops were scored here.
+
+    The reference are the printed values, two of which differ by more than half a unit of their last digit.
+    """
     content = claims.tables()[table]
     collection, level = content["scored"][column]
     rows = [row for row in content["ours"] if row not in ("input", *without)]
     models = [content["ours"][row][0] for row in rows]
     printed = np.array([claims.published(table, row, column, metric) for row in rows])
-    scores = pd.DataFrame(
-        {name: comparison.scores(name, metric, level, collection) for name in models}
+    apart = printed[:, None] - printed
+    apart[np.abs(apart) <= content["unit"]["all"][metric] / 2] = 0
+    values = comparison.together(models, metric, level, collection)
+    clusters = records.clusters(values.index, collection)
+    return _beside(printed, apart, values, clusters, comparison.deviations(level, metric))
+
+
+def between(
+    first: tuple[pd.DataFrame, list[str]],
+    second: tuple[pd.DataFrame, list[str]],
+    seeds: dict[str, float],
+) -> Order:
+    """The models on second images beside those on first ones, the reference, where two differ significantly.
+
+    Each is a table of scores and the clusters of its images, as :func:`comparison.differences` takes them; both have
+    the same models. ``seeds`` as :func:`comparison.matrix`.
+    """
+    values = first[0]
+    means, significant = comparison.matrix(
+        comparison.differences(*first), list(values.columns), seeds
     )
-    clusters = [collections.cluster(collection, image) for image in scores.index]
-    grouped = scores.groupby(np.array(clusters))
-    sums, counts = grouped.sum().to_numpy(), grouped.size().to_numpy()
+    return _beside(values.mean().to_numpy(), np.where(significant, means, 0), *second, seeds)
+
+
+def drawn(values: pd.DataFrame, clusters: list[str], count: int) -> tuple[float, float, float]:
+    """Kendall's rank correlation of the models on ``count`` clusters of images, drawn without repetition, with those
+    on the clusters left: its mean over many draws, and between which values 95 % of the draws lie."""
+    sums, counts = _by_cluster(values, clusters)
+    rng, found = np.random.default_rng(0), []
+    for _ in range(DRAWS):
+        own, others = np.split(rng.permutation(len(sums)), [count])
+        means = [sums[part].sum(0) / counts[part].sum() for part in (own, others)]
+        found.append(kendalltau(*means).statistic)
+    low, high = np.percentile(found, (2.5, 97.5))
+    return float(np.mean(found)), float(low), float(high)
+
+
+def _beside(reference, apart, values, clusters, seeds) -> Order:
+    """``apart`` are the differences of the reference, (n, n), 0 where two models do not differ in it."""
+    sums, counts = _by_cluster(values, clusters)
     picked = np.random.default_rng(0).integers(len(sums), size=(DRAWS, len(sums)))
     means = sums[picked].sum(1) / counts[picked].sum(1)[:, None]
-    drawn = [kendalltau(printed, one).statistic for one in means]
-    tau = float(kendalltau(printed, scores.mean()).statistic)
-    low, high = np.percentile(drawn, (2.5, 97.5))
-    interval = tau, min(tau, float(low)), max(tau, float(high))
-    return Order(
-        interval, *_pairs(printed, models, metric, level, collection, content["unit"]["all"])
-    )
+    redrawn = [kendalltau(reference, one).statistic for one in means]
+    tau = float(kendalltau(reference, values.mean()).statistic)
+    low, high = np.percentile(redrawn, (2.5, 97.5))
+    pairs = comparison.differences(values, clusters)
+    ours, significant = comparison.matrix(pairs, list(values.columns), seeds)
+    upper = np.triu_indices(len(reference), 1)
+    directions = np.sign(apart[upper])
+    agreement = (directions * np.where(significant, np.sign(ours), 0)[upper])[directions != 0]
+    counted = (int(np.sum(agreement == sign)) for sign in (1, -1, 0))
+    return Order((tau, min(tau, float(low)), max(tau, float(high))), *counted)
 
 
-def _pairs(printed, models, metric, level, collection, unit) -> tuple[int, int, int]:
-    """How many pairs of rows stand in the same order, in the opposite one, and how many are open."""
-    pairs = comparison.differences(models, metric, level, collection)
-    means, significant = comparison.matrix(pairs, models, comparison.deviations(level, metric))
-    upper = np.triu_indices(len(models), 1)
-    apart = (printed[:, None] - printed)[upper]
-    ours = np.where(significant, np.sign(means), 0)[upper]
-    printed_apart = np.abs(apart) > unit[metric] / 2
-    agreement = (np.sign(apart) * ours)[printed_apart]
-    return int((agreement > 0).sum()), int((agreement < 0).sum()), int((agreement == 0).sum())
+def _by_cluster(values: pd.DataFrame, clusters: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    grouped = values.groupby(np.array(clusters))
+    return grouped.sum().to_numpy(), grouped.size().to_numpy()

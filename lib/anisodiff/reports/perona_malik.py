@@ -3,11 +3,16 @@
 import numpy as np
 import pandas as pd
 
+from ..data import collections
 from ..methods.diffusion.search import correct_scheme, psnr_table
+from ..metrics.distortion import clipped_psnr
+from ..metrics.statistics import mean_interval
 from ..problems import problem
 from ..study import catalogue, restorers, runs
 from ..training.tuning import degraded_crops
 from . import claims, records
+
+EVERYWHERE = 1e6  # a lambda in gray levels beside which no difference counts: g = 1
 
 
 def tuning_surface(run: runs.Run, tries: int = 24, most_steps: int = 24) -> pd.DataFrame:
@@ -69,3 +74,20 @@ def beside_published(models: dict[str, str], levels=(15, 25, 50)) -> pd.DataFram
             column[label] = f"{psnr:.2f} / {ssim:.3f}"
         columns[f"sigma {level:g}"] = column
     return pd.DataFrame(columns)
+
+
+def over_constant(level: float, limit: int | None = None) -> tuple[int, records.Interval]:
+    """PSNR of the tuned classic less that of the heat equation, ``g = 1``, in dB, over the photographs at hand.
+
+    The number of steps of the heat equation is tuned on those of them that are for training, and given too.
+    """
+    at, scheme = problem("gaussian", level), correct_scheme(2, 0.2)
+    training = degraded_crops("shipped/train", at, limit or 20, 256, 0)
+    steps = int(psnr_table(*training, scheme, [EVERYWHERE], 40).mean(0)[0].argmax())
+    classic, gaps = restorers.load("perona-malik", "gaussian", level), []
+    for photograph in collections.load("shipped/test")[:limit]:
+        clean = records.photograph(photograph.name, side=256)
+        degraded = records.degraded(clean, photograph.name, at)
+        (heat,) = psnr_table(clean[None], degraded[None], scheme, [EVERYWHERE], steps)[..., -1]
+        gaps.append(clipped_psnr(classic.restore(degraded), clean) - heat.item())
+    return steps, mean_interval(gaps)
