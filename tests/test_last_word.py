@@ -11,8 +11,9 @@ from anisodiff.cli import main
 from anisodiff.data import collections, provenance
 from anisodiff.metrics import distortion, perceptual
 from anisodiff.problems import problem, seeded
+from anisodiff.reports import last_word as report
 from anisodiff.reports import status
-from anisodiff.study import catalogue, last_word, tables
+from anisodiff.study import catalogue, last_word, store, tables
 from anisodiff.study.store import State
 from anisodiff.training import tuning
 
@@ -144,3 +145,27 @@ def test_nothing_that_chooses_can_open_the_images(toy_sealed, capsys):
         if "last_word=True" in path.read_text()
     ]
     assert opening == ["last_word.py"]
+
+
+RELEASES = sorted((ROOT / "data/scores/mcm18").glob("*.csv"))
+
+
+def test_this_edition_has_had_its_last_word():
+    assert [path.stem for path in RELEASES] == ["third-edition"]
+
+
+@pytest.mark.parametrize("path", RELEASES, ids=lambda path: path.stem)
+def test_a_last_word_is_what_was_recorded_of_all_models(path):
+    store.check(path)
+    table, record = tables.read(path), store.read_record(path)
+    assert record["release"] == path.stem and not record["dirty"]
+    assert set(table.model) == set(record["models"]) and "input" in record["models"]
+    assert set(table.metric) == set(record["metrics"]) == {"psnr", "ssim", "lpips"}
+    assert (table.groupby(["model", "level", "metric"]).image.nunique() == 18).all()
+    assert table.value.notna().all()
+
+
+@pytest.mark.parametrize("level", [15, 25, 50])
+def test_no_pair_of_models_stands_the_other_way_round_as_the_front_page_says(level):
+    found = report.order("third-edition", "psnr", level)
+    assert found.opposite == 0 and found.same > 100

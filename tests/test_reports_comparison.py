@@ -342,7 +342,7 @@ def test_edges_are_held_against_a_blur_that_is_as_smooth():
 @pytest.fixture
 def opened(monkeypatch, tmp_path):
     """A last word in which one of three models is not where it stood on the validation squares."""
-    means = {"input": 20.0, "perona-malik": 27.0, "foe-s": 28.0, "bm3d": 26.5}
+    means = {"input": 20.0, "perona-malik": 27.0, "foe-s": 28.0, "bm3d": 26.5, "foe-s-signed": 1.0}
     values, _ = apart_by(means, 18)
     long = values.melt(ignore_index=False, var_name="model").rename_axis("image").reset_index()
     shared = {"degradation": "gaussian", "level": 25.0, "collection": "mcm18", "crop": 0, "seed": 0}
@@ -350,6 +350,7 @@ def opened(monkeypatch, tmp_path):
     monkeypatch.setattr(last_word.last_word, "path", lambda release: tmp_path / f"{release}.csv")
     study_tables.write(tmp_path / "toy.csv", table)
     seen, _ = apart_by({"perona-malik": 27.0, "foe-s": 28.0, "bm3d": 29.0}, 30)
+    monkeypatch.setattr(comparison, "candidates", lambda *_: ["input", *seen])
     monkeypatch.setattr(comparison, "together", lambda models, *_: seen[models])
     monkeypatch.setattr(records, "clusters", lambda images, *_: list(images))
     monkeypatch.setattr(comparison, "deviations", lambda *_: dict.fromkeys(catalogue.names(), 0.0))

@@ -21,6 +21,8 @@ IMAGES = {
     "bsds500/val-500": 500,
     "ct": 22,
     "mri": 22,
+    "ct-subjects": 66,
+    "mri-subjects": 33,
     "cryoem": 20,
 }
 pytestmark = pytest.mark.filterwarnings(

@@ -12,7 +12,7 @@ Scores = tuple[pd.DataFrame, list[str]]  # by image and model; what each image i
 
 
 def scores(release: str, metric: str, level: float) -> tuple[Scores, Scores]:
-    """The models of a release without the input, on the validation squares and on the images of the last word.
+    """The models that were scored on both, without the input: on the validation squares, and in the last word.
 
     Raises FileNotFoundError for a release without one, and OSError for a table that is not what was recorded.
     """
@@ -24,9 +24,11 @@ def scores(release: str, metric: str, level: float) -> tuple[Scores, Scores]:
         )
     store.check(path)
     table = tables.read(path)
-    table = table[(table.level == level) & (table.metric == metric) & (table.model != "input")]
+    table = table[(table.level == level) & (table.metric == metric)]
     sealed = table.pivot(index="image", columns="model", values="value")
-    models = list(dict.fromkeys(table.model))
+    models = [
+        name for name in comparison.candidates(SEEN, level) if name in sealed.drop(columns="input")
+    ]
     seen = comparison.together(models, metric, level, SEEN)
     return (
         (seen, records.clusters(seen.index, SEEN)),
