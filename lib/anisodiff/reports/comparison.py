@@ -1,5 +1,6 @@
 """Models beside each other by their recorded scores: paired differences and who is beaten by nobody."""
 
+import itertools
 from functools import cache
 
 import numpy as np
@@ -47,13 +48,16 @@ def differences(values: pd.DataFrame, clusters: list[str]) -> pd.DataFrame:
     a sample of. Indexed by (first, second); ``mean``, ``low`` and ``high`` with its interval of 95 %, ``error``
     (standard) and ``freedom``, the clusters of images less one.
     """
-    pairs = pd.MultiIndex.from_product([values.columns, values.columns])
-    rows = []
-    for first, second in pairs:
+    rows = {}
+    for first, second in itertools.combinations_with_replacement(values.columns, 2):
         apart = values[first] - values[second]
+        mean, low, high = mean_interval(apart, clusters)
         error = statistics.standard_error(apart, clusters)
-        rows.append((*mean_interval(apart, clusters), *error))
-    return pd.DataFrame(rows, pairs, ["mean", "low", "high", "error", "freedom"])
+        rows[second, first] = (-mean, -high, -low, *error)
+        rows[first, second] = (mean, low, high, *error)
+    pairs = pd.MultiIndex.from_product([values.columns, values.columns])
+    columns = ["mean", "low", "high", "error", "freedom"]
+    return pd.DataFrame([rows[pair] for pair in pairs], pairs, columns)
 
 
 def over(pairs: pd.DataFrame, baseline: str, seeds: dict[str, float]) -> pd.DataFrame:
