@@ -169,3 +169,9 @@ def test_a_last_word_is_what_was_recorded_of_all_models(path):
 def test_no_pair_of_models_stands_the_other_way_round_as_the_front_page_says(level):
     found = report.order("third-edition", "psnr", level)
     assert found.opposite == 0 and found.same > 100
+
+
+def test_bm3d_gains_more_than_what_was_trained_here_as_its_page_says():
+    found = report.gains("third-edition", "psnr", 25, "foe-s")
+    more = found["sealed", "mean"] - found["seen", "mean"]
+    assert more.idxmax() == "bm3d"

@@ -25,10 +25,8 @@ def scores(release: str, metric: str, level: float) -> tuple[Scores, Scores]:
     store.check(path)
     table = tables.read(path)
     table = table[(table.level == level) & (table.metric == metric)]
-    sealed = table.pivot(index="image", columns="model", values="value")
-    models = [
-        name for name in comparison.candidates(SEEN, level) if name in sealed.drop(columns="input")
-    ]
+    sealed = table.pivot(index="image", columns="model", values="value").drop(columns="input")
+    models = [name for name in comparison.candidates(SEEN, level) if name in sealed]
     seen = comparison.together(models, metric, level, SEEN)
     return (
         (seen, records.clusters(seen.index, SEEN)),
