@@ -19,6 +19,7 @@ IMAGES = {
     "bsd68": 68,
     "set12": 12,
     "bsds500/val-500": 500,
+    "bsds500/test-200": 200,
     "ct": 22,
     "mri": 22,
     "ct-subjects": 66,

@@ -5,6 +5,7 @@
 ``bsds500/train|val|test``          Berkeley Segmentation Data Set, 200, 100 and 200 images (Arbelaez 2011)
 ``bsd68``, ``set12``                the field's test images; BSD68 is a subset of ``bsds500/val``
 ``bsds500/val-500``                 500 random squares of the validation images, the paper's protocol
+``bsds500/test-200``                200 random squares of images that the models are trained on, for over-fitting
 ``ct``, ``mri``, ``cryoem``         foreign images, never trained on
 ``ct-subjects``, ``mri-subjects``   slices of nine and of four further subjects, never trained on
 ``mcm18``                           McMaster18, 18 crops of photographs: the last word on a release, no more
@@ -49,6 +50,7 @@ FOLDERS = {
     "bsds500/val": "bsds500/val/",
     "bsds500/val-500": "bsds500/val/",
     "bsds500/test": "bsds500/test/",
+    "bsds500/test-200": "bsds500/test/",
     "bsd68": "bsd68/",
     "set12": "set12/",
     "ct": "ct/",
@@ -62,7 +64,10 @@ FOLDERS = {
 # Breast MRI of two subjects, whose noise a good denoiser would take away and be marked down for: no clean images.
 LEFT_OUT = ("mri-subjects/ucsfbr06", "mri-subjects/ucsfbr08")
 
-CROPPED = {"bsds500/val-500": (256, 500)}  # side and number of random squares, from a fixed seed
+CROPPED = {  # side and number of random squares, from a fixed seed
+    "bsds500/val-500": (256, 500),
+    "bsds500/test-200": (256, 200),
+}
 
 NOISY = ("cryoem",)  # what stands for the clean image, a mean of frames, is far from clean
 

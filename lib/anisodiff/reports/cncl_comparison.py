@@ -37,6 +37,7 @@ TECHNIQUES = {  # what the paper proposes, by its rows
     "U-Net": "unet-diffusivity",
 }
 CLEAN = ("bsds500/val-500", "ct", "ct-subjects", "mri", "mri-subjects")  # not so cryo-EM
+TRAINED_ON = "bsds500/test-200"  # squares of photographs that all models were trained on
 LEVELS = (15, 25, 50)
 METRICS = ("psnr", "ssim", "lpips")
 
@@ -133,6 +134,27 @@ def lead(row: str, level: float, metric: str) -> tuple[float, float, float]:
     error = comparison.retrained(error, own, best, comparison.deviations(level, metric))
     half = statistics.half_width(error, freedom)
     return mean, mean - half, mean + half
+
+
+def over_fitting(model: str, metric: str = "psnr") -> tuple[float, float, float]:
+    """How much more a model gains over the tuned classic on TRAINED_ON than on validation squares.
+
+    ``(model - classic on TRAINED_ON) - (model - classic on CLEAN[0])``, the mean over an image's levels, in the
+    direction that is better, with its 95 % interval. The classic, which learned one number, answers for how difficult
+    the images are.
+    """
+    gaps = []
+    for collection in (TRAINED_ON, CLEAN[0]):
+        one, other = (
+            records.by_image(name, metric, collection=collection)
+            for name in (model, "perona-malik")
+        )
+        apart = BETTER[metric] * (one - other)
+        error = statistics.standard_error(apart, records.clusters(apart.index, collection))
+        gaps.append((apart.mean(), *error))
+    (seen, error, freedom), (unseen, other_error, other_freedom) = gaps
+    half = statistics.half_width(np.hypot(error, other_error), min(freedom, other_freedom))
+    return seen - unseen, seen - unseen - half, seen - unseen + half
 
 
 def contest_on_crops(first: str, second: str) -> tuple[float, float, float]:

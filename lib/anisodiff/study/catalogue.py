@@ -184,8 +184,11 @@ def entry(name: str) -> Entry:
     made_of = _full(kind, listed.pop(kind))
     listed["fixed"] = listed.pop("arguments", {})
     listed["grid"] = _grid(listed.get("grid", {}))
-    if listed.get("collections") == "further":
-        listed["collections"] = study()["further"]["collections"]
+    listed["collections"] = [
+        collection
+        for name in listed.get("collections", [])
+        for collection in (study()["further"]["collections"] if name == "further" else [name])
+    ]
     found = Entry(name, kind=kind, made_of=made_of, **listed)
     if not varied:
         return found
