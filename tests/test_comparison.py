@@ -16,7 +16,7 @@ from anisodiff import cli
 from anisodiff.data import collections, provenance
 from anisodiff.metrics import perceptual
 from anisodiff.problems import problem
-from anisodiff.reports import claims, comparison, costs, ledger
+from anisodiff.reports import claims, cncl_comparison, comparison, costs, ledger
 from anisodiff.reports.pages import tables
 from anisodiff.study import catalogue, evaluation, restorers, store, weights
 from anisodiff.study.tables import COLUMNS
@@ -258,6 +258,26 @@ def test_differences_are_paired_and_antisymmetric():
     found = comparison.differences(values, IMAGES[:3])[["mean", "low", "high"]]
     assert found.loc[[("b", "a")]].to_numpy() == pytest.approx(np.array([[0.5, 0.5, 0.5]]))
     assert found.loc[[("a", "b")]].to_numpy() == pytest.approx(np.array([[-0.5, -0.5, -0.5]]))
+
+
+@pytest.mark.parametrize("learned_by_heart", [0.0, 0.5])
+def test_what_was_learned_by_heart_shows_on_the_training_squares(monkeypatch, learned_by_heart):
+    rng = np.random.default_rng(0)
+    difficulty = {cncl_comparison.TRAINED_ON: 3.0, cncl_comparison.CLEAN[0]: 0.0}
+
+    def by_image(model, collection):
+        """Forty images, harder where it was not trained; the model is better by 1 dB, and by more on what it knows."""
+        base = pd.Series(difficulty[collection] + np.linspace(0, 5, 40))
+        if model == "perona-malik":
+            return base
+        known = learned_by_heart if collection == cncl_comparison.TRAINED_ON else 0.0
+        return base + 1 + known + 0.1 * rng.standard_normal(40)
+
+    monkeypatch.setattr(cncl_comparison.records, "by_image", by_image)
+    monkeypatch.setattr(cncl_comparison.records, "clusters", lambda images, _: list(images))
+    mean, low, high = cncl_comparison.over_fitting("model")
+    assert low < learned_by_heart < high
+    assert high - low < 0.2 and mean == pytest.approx((low + high) / 2)
 
 
 def test_the_front_holds_those_that_nobody_beats():

@@ -72,6 +72,7 @@ FINGERPRINTS = {  # the collections that recorded weights and scores were made o
     "bsds500/train+test": "52e56e645027",
     "bsds500/val": "6123db06cb61",
     "bsds500/val-500": "e96cf6a2f6b4",
+    "bsds500/test-200": "88ebe70a3a8c",
     "bsd68": "6de7e47767b5",
     "set12": "144386504027",
     "ct": "1eb811a348a5",

@@ -64,10 +64,8 @@ FOLDERS = {
 # Breast MRI of two subjects, whose noise a good denoiser would take away and be marked down for: no clean images.
 LEFT_OUT = ("mri-subjects/ucsfbr06", "mri-subjects/ucsfbr08")
 
-CROPPED = {  # side and number of random squares, from a fixed seed
-    "bsds500/val-500": (256, 500),
-    "bsds500/test-200": (256, 200),
-}
+# Side and number of random squares, from a fixed seed.
+CROPPED = {"bsds500/val-500": (256, 500), "bsds500/test-200": (256, 200)}
 
 NOISY = ("cryoem",)  # what stands for the clean image, a mean of frames, is far from clean
 

@@ -136,20 +136,18 @@ def lead(row: str, level: float, metric: str) -> tuple[float, float, float]:
     return mean, mean - half, mean + half
 
 
-def over_fitting(model: str, metric: str = "psnr") -> tuple[float, float, float]:
-    """How much more a model gains over the tuned classic on TRAINED_ON than on validation squares.
+def over_fitting(model: str) -> tuple[float, float, float]:
+    """How much more PSNR a model gains over the tuned classic on TRAINED_ON than on validation squares, in dB.
 
-    ``(model - classic on TRAINED_ON) - (model - classic on CLEAN[0])``, the mean over an image's levels, in the
-    direction that is better, with its 95 % interval. The classic, which learned one number, answers for how difficult
-    the images are.
+    ``(model - classic on TRAINED_ON) - (model - classic on CLEAN[0])``, the mean over an image's levels, with
+    its 95 % interval. The classic, which learned one number, answers for how difficult the images are.
     """
     gaps = []
     for collection in (TRAINED_ON, CLEAN[0]):
         one, other = (
-            records.by_image(name, metric, collection=collection)
-            for name in (model, "perona-malik")
+            records.by_image(name, collection=collection) for name in (model, "perona-malik")
         )
-        apart = BETTER[metric] * (one - other)
+        apart = one - other
         error = statistics.standard_error(apart, records.clusters(apart.index, collection))
         gaps.append((apart.mean(), *error))
     (seen, error, freedom), (unseen, other_error, other_freedom) = gaps
