@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -59,3 +60,39 @@ def test_a_slower_round_changes_no_ratio(monkeypatch):
     for column in ("ratio", "low", "high"):
         assert table[column].tolist() == pytest.approx([1, 2, 3] * 2)
     assert table.seconds.tolist()[:3] == pytest.approx([100, 200, 300])
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.3])
+def test_another_training_widens_the_gain(monkeypatch, spread):
+    """Two seeds a model, on images where one is better by 0.5 dB; the seeds of one model are apart by ``spread``."""
+    images = np.linspace(25, 30, 40)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(40)
+    trained = {
+        "one": {"one": images + 0.5 + noise, "one-seed-1": images + 0.5 + noise},
+        "other": {"other": images - spread / 2, "other-seed-1": images + spread / 2},
+    }
+    monkeypatch.setattr(budgets, "by_seed", lambda model: pd.DataFrame(trained[model]))
+    monkeypatch.setattr(budgets.comparison, "deviations", lambda level: dict.fromkeys(trained, 0.0))
+    mean, low, high = budgets.gain("one", "other")
+    assert mean == pytest.approx(0.5 + noise.mean())
+    of_images = 2.0227 * noise.std(ddof=1) / 40**0.5
+    of_seeds = 2.0227 * spread / 2  # standard deviation of two, over the root of two
+    assert (high - low) / 2 == pytest.approx(np.hypot(of_images, of_seeds), rel=1e-3)
+
+
+def test_seeds_and_sizes_stand_as_the_page_says():
+    small, wide = budgets.RIVALS
+    for diffusion, rival in ((small, "dncnn-30k"), (wide, "dncnn-200k")):
+        _, low, high = budgets.gain(diffusion, f"{rival}-pixels")
+        assert low < 0 < high, "about as good on as many pixels"
+        assert budgets.gain(diffusion, f"{rival}-seconds")[2] < 0, "DnCNN ahead in as many seconds"
+    models = {
+        model
+        for budget in budgets.BUDGETS
+        for all_ in budgets.compared(budget).values()
+        for model in all_.values()
+    }
+    spread = {model: budgets.by_seed(model).mean().std() for model in models}
+    assert all(len(budgets.by_seed(model).columns) > 1 for model in models)
+    assert max(spread, key=spread.get) == "dncnn-200k-pixels"
+    assert spread["dncnn-200k-pixels"] > abs(budgets.gain(wide, "dncnn-200k-pixels")[0])

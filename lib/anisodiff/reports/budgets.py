@@ -11,8 +11,9 @@ import pandas as pd
 import torch
 
 from ..data import provenance
+from ..metrics import statistics
 from ..study import catalogue, evaluation, restorers, runs, store
-from . import costs
+from . import comparison, costs, records
 
 LEVEL = 25
 RIVALS = {  # of each diffusion
@@ -41,6 +42,31 @@ def curve(model: str) -> pd.DataFrame:
     seen = run.settings["batch"] * run.settings["crop"] ** 2
     step = read().seconds[model.replace("-seconds", "-pixels")]
     return table.assign(megapixels=table.index * seen / 1e6, minutes=table.index * step / 60)
+
+
+def by_seed(model: str) -> pd.DataFrame:
+    """The PSNR of every training of a model: a row an image, a column a seed."""
+    return pd.DataFrame(
+        {name: records.by_image(name, level=LEVEL) for name in records.seeds(model)}
+    )
+
+
+def gain(first: str, second: str) -> records.Interval:
+    """The mean of first - second over images and seeds, in dB, with its 95 % interval.
+
+    Its error is that of other images and, over the root of the number of seeds, that of another training of each: the
+    model's own deviation or the pooled one (:func:`comparison.deviations`), whichever is larger.
+    """
+    pooled, errors, means = comparison.deviations(LEVEL), {}, {}
+    for model in (first, second):
+        scores = by_seed(model)
+        means[model], trainings = scores.mean(axis=1), scores.mean()
+        deviation = max(pooled[model], trainings.std() if len(trainings) > 1 else 0.0)
+        errors[model] = deviation / len(trainings) ** 0.5
+    apart = means[first] - means[second]
+    error, freedom = statistics.standard_error(apart)
+    half = statistics.half_width(comparison.retrained(error, first, second, errors), freedom)
+    return apart.mean(), apart.mean() - half, apart.mean() + half
 
 
 def measure(rounds: int = ROUNDS) -> pd.DataFrame:
