@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from anisodiff.data import provenance
-from anisodiff.reports import claims, findings, ledger, lint
+from anisodiff.reports import budgets, claims, findings, ledger, lint
 from anisodiff.study import evaluation, tables
 
 ROOT = provenance.ROOT
@@ -128,10 +128,26 @@ def test_measured_fails_clearly(scores):
             bound_numbers.measured(key)
 
 
+def test_gain_is_over_all_seeds():
+    text, tooltip, files = bound_numbers.gain("foe-s - bm3d")
+    assert text == f"{budgets.gain('foe-s', 'bm3d')[0]:+.2f}".replace("-", "−")
+    assert "3 and 1 trainings" in tooltip
+    names = ("foe-s", "foe-s-seed-1", "foe-s-seed-2", "bm3d")
+    assert [file.stem for file in files] == [f"{name}-gaussian" for name in names]
+
+
+@pytest.mark.parametrize(
+    ("key", "message"), [("foe-s", "is not MODEL"), ("foe-s - tunned", "no model 'tunned'")]
+)
+def test_gain_fails_clearly(key, message):
+    with pytest.raises(bound_numbers.UnknownNumber, match=message):
+        bound_numbers.gain(key)
+
+
 def test_every_number_of_the_book_is_there(monkeypatch):
     monkeypatch.setattr(evaluation, "read_scores", cache(evaluation.read_scores))
     monkeypatch.setattr(claims, "tables", cache(claims.tables))
-    role, fenced = r"(?<!`)\{(measured|published)\}`([^`]+)`", r"(?ms)^```.*?^```"
+    role, fenced = r"(?<!`)\{(measured|gain|published)\}`([^`]+)`", r"(?ms)^```.*?^```"
     missing = []
     for where, _, text in lint.texts():
         for name, key in re.findall(role, re.sub(fenced, "", text)):

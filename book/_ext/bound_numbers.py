@@ -4,11 +4,13 @@
     the mean over the images of data/scores/COLLECTION/MODEL-DEGRADATION.csv; COLLECTION is bsds500/val if not given.
 ``{measured}`MODEL - BASELINE DEGRADATION LEVEL METRIC [COLLECTION]```
     the mean of the paired differences, signed.
+``{gain}`MODEL - BASELINE```
+    the mean of the paired differences in PSNR over the images and the seeds of both, signed (:func:`budgets.gain`).
 ``{published}`TABLE ROW COLUMN [METRIC]```
     a number of data/published.yml.
 
-A tooltip says where the number comes from, for measured ones with the 95 % bootstrap interval over the images. A key
-that leads nowhere is a warning, which fails the build, and says what there is.
+A tooltip says where the number comes from, for measured ones with the 95 % interval over the images, for gains over
+images and trainings. A key that leads nowhere is a warning, which fails the build, and says what there is.
 """
 
 from pathlib import Path
@@ -19,7 +21,7 @@ from sphinx.util.docutils import SphinxRole
 
 from anisodiff.data import provenance
 from anisodiff.metrics import statistics
-from anisodiff.reports import claims
+from anisodiff.reports import budgets, claims, records
 from anisodiff.reports.claims import UnknownNumber
 from anisodiff.study import evaluation
 
@@ -50,10 +52,35 @@ def measured(key: str) -> tuple[str, str, list[Path]]:
     interval = (
         statistics.paired_interval(*rows) if paired else statistics.mean_interval(rows[0]["value"])
     )
-    digits, sign = DIGITS.get(metric, 3), "+" if paired else ""
+    over = f"{rows[0]['image'].nunique()} images of {collection}"
+    return _with_interval(interval, DIGITS.get(metric, 3), paired, over, files)
+
+
+def gain(key: str) -> tuple[str, str, list[Path]]:
+    """Text, tooltip and files of a gain over images and seeds; UnknownNumber where the key leads nowhere."""
+    words = key.split()
+    if len(words) != 3 or words[1] != "-":
+        raise UnknownNumber(f"{key!r} is not MODEL - BASELINE")
+    models = words[::2]
+    trainings = [records.seeds(model) for model in models]
+    for model, names in zip(models, trainings, strict=True):
+        if not names:
+            raise UnknownNumber(f"the study has no model {model!r}")
+    files = [
+        evaluation.scores_path(COLLECTION, name, "gaussian")
+        for names in trainings
+        for name in names
+    ]
+    counts = " and ".join(str(len(names)) for names in trainings)
+    over = f"the images of {COLLECTION} and {counts} trainings"
+    return _with_interval(budgets.gain(*models), DIGITS["psnr"], True, over, files)
+
+
+def _with_interval(interval, digits: int, paired: bool, over: str, files: list[Path]):
+    sign = "+" if paired else ""
     mean, low, high = (f"{value:{sign}z.{digits}f}".replace("-", "−") for value in interval)
     tooltip = (
-        f"{'Mean paired difference' if paired else 'Mean'} over {rows[0]['image'].nunique()} images of {collection}, "
+        f"{'Mean paired difference' if paired else 'Mean'} over {over}, "
         f"95 % interval {low} to {high}{', not significant' if paired and interval[1] <= 0 <= interval[2] else ''}; "
         + ", ".join(str(file.relative_to(provenance.ROOT)) for file in files)
     )
@@ -113,5 +140,6 @@ class NumberRole(SphinxRole):
 
 def setup(app):
     app.add_role("measured", NumberRole(measured))
+    app.add_role("gain", NumberRole(gain))
     app.add_role("published", NumberRole(published))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
