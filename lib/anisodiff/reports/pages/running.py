@@ -4,6 +4,7 @@ import fcntl
 import os
 import re
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any, TextIO
 
 import nbformat
 import papermill
+from traitlets.config import Config
 
 from ...data.provenance import ROOT
 from . import freshness
@@ -48,12 +50,16 @@ def run(
     working, log = logs / f"{name}.ipynb", logs / f"{name}.log"
     _silence_kernel(logs / "ipython")
     started, made_from = time.monotonic(), freshness.inputs(name, parameters, root)
-    with _alone(logs / f"{name}.lock"), log.open("w") as file:
+    with (
+        _alone(logs / f"{name}.lock"),
+        log.open("w") as file,
+        tempfile.TemporaryDirectory(prefix="kernel-") as sockets,
+    ):
         prints = _Tee(file, echo) if echo else file
         try:
             papermill.execute_notebook(
                 str(_notebook(name, root)), str(working), checked, cwd=str(root), kernel_name="python3",
-                progress_bar=False, stdout_file=prints, stderr_file=prints,
+                progress_bar=False, stdout_file=prints, stderr_file=prints, config=_through_files(sockets),
             )  # fmt: skip
             page = nbformat.read(working, as_version=4)
             page.metadata["anisodiff"] = _record(page) | {"inputs": made_from, "token": token}
@@ -117,6 +123,11 @@ def _silence_kernel(folder: Path) -> None:
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text("c.IPKernelApp.log_level = 50\n")
     os.environ["IPYTHONDIR"] = str(folder)
+
+
+def _through_files(folder: str) -> Config:
+    """Talk to the kernel through sockets in a folder: two kernels that start at once may be given the same TCP port."""
+    return Config(KernelManager={"transport": "ipc", "ip": f"{folder}/kernel"})
 
 
 @contextmanager
