@@ -114,7 +114,12 @@ def made(call, tmp_path_factory):
         "protocol": {"collection": "shipped/test", "crop": 48, "seed": 0},
         "families": ["small"],
         "problems": list(LEVELS),
-        "further": {"problem": "gaussian", "levels": [25], "collections": []},
+        "further": {
+            "problem": "gaussian",
+            "levels": [25],
+            "seeds": "bsd68",
+            "collections": [],
+        },
     }
     models = {}
     for family in FAMILIES:

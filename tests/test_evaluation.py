@@ -80,6 +80,9 @@ def test_further_collections_are_scored_whole_for_who_asks():
     assert ("foe-s", "gaussian", "bsd68") in asked
     assert all(collection in collections.COLLECTIONS for _, _, collection in asked)
     assert not any("seed" in name for name, _, _ in asked)
+    again = catalogue.retrained()
+    assert ("foe-s-seed-2", "gaussian", "bsd68") in again
+    assert all("-seed-" in name and where == "bsd68" for name, _, where in again)
 
 
 def test_a_table_comes_back_as_it_was_written(tmp_path):

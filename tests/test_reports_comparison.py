@@ -244,7 +244,22 @@ def test_deviations_are_pooled_by_kind(monkeypatch):
     plain = (0.02 / 2) ** 0.5
     wanted = {"foe-s": plain, "learned-lambda": plain, "cncl-200k": 0.5**0.5, "tv": 0, "input": 0}
     assert {name: found[name] for name in wanted} == pytest.approx(wanted)
-    assert comparison.deviations(25, "lpips") == {}, "not scored from other seeds"
+    assert comparison.deviations(25, "parameters") == {}, "no seed is scored by it"
+
+
+def test_lpips_of_the_seeds_is_of_the_further_collection(monkeypatch):
+    asked = []
+
+    def by_image(name, metric, level, collection):
+        asked.append((name, metric, collection))
+        return pd.Series([0.2])
+
+    monkeypatch.setattr(comparison.records, "by_image", by_image)
+    found = comparison.by_seed(25, "lpips")
+    assert "foe-s" in found and "dncnn-200k-pixels" not in found, "those in further() alone"
+    assert ("foe-s-seed-2", "lpips", "bsd68") in asked
+    assert comparison.by_seed(25).keys() > found.keys()
+    assert ("foe-s-seed-2", "psnr", None) in asked
 
 
 def test_an_order_is_compared_pair_by_pair(monkeypatch):

@@ -83,7 +83,7 @@ def test_records_say_where_a_file_comes_from_and_no_shipped_one_is_large():
 
 def test_scores_are_of_all_images_and_levels():
     bad = []
-    for model, kind, *further in [*SCORES, *catalogue.further()]:
+    for model, kind, *further in [*SCORES, *catalogue.further(), *catalogue.retrained()]:
         collection = further[0] if further else COLLECTION
         at = f"{model} {kind} {collection}"
         try:

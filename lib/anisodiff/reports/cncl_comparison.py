@@ -81,7 +81,7 @@ def contest(
 
     By the means; between the share that is won significantly and the share that is not lost significantly. Differences
     are paired by image, clustered, and corrected for together (Holm); what was trained is given the error of another
-    training, where the metric's is known.
+    training.
     """
     gains, p_values = [], []
     for collection in where:
@@ -119,8 +119,8 @@ def released_share(row: str) -> tuple[float, float, float]:
 def lead(row: str, level: float, metric: str) -> tuple[float, float, float]:
     """A row of the paper's Table 1 less the best other one, by our means on the 500 crops, its 95 % interval.
 
-    In the direction that is better; the inputs are left out. The interval has the error of other images and, where it
-    is known, of another training.
+    In the direction that is better; the inputs are left out. The interval has the error of other images and of another
+    training.
     """
     content = claims.tables()["paper-table-1"]
     models = [content["ours"][name][0] for name in content["ours"] if name != "input"]

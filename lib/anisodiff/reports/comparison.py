@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from ..metrics import distortion, statistics
+from ..metrics import distortion, perceptual, statistics
 from ..metrics.statistics import mean_interval
 from ..problems import PROBLEMS
 from ..study import catalogue, evaluation
@@ -144,9 +144,9 @@ def deviations(level: float, metric: str = "psnr") -> dict[str, float]:
     """By how much, as a standard deviation, each model's mean score changes from training to training.
 
     Pooled over the models that were trained from several seeds (:func:`by_seed`), CNCL's with its adversarial loss
-    apart from the others'; 0 for what is not trained. Of no model for a metric that the protocol does not compute.
+    apart from the others'; 0 for what is not trained. Of no model for a metric that no seed is scored by.
     """
-    if metric not in distortion.METRICS:
+    if metric not in (*distortion.METRICS, *perceptual.MEASURES):
         return {}
     variances = {name: np.var(means, ddof=1) for name, means in by_seed(level, metric).items()}
     adversarial = {name: value for name, value in variances.items() if name.startswith("cncl")}
@@ -161,13 +161,23 @@ def deviations(level: float, metric: str = "psnr") -> dict[str, float]:
 
 
 def by_seed(level: float, metric: str = "psnr") -> dict[str, list[float]]:
-    """The models that were trained from several seeds, each with the mean score of every seed by the protocol."""
-    names = catalogue.names()
-    several = [name for name in names if f"{name}-seed-1" in names]
+    """The models that were trained from several seeds, each with the mean score of every seed.
+
+    By the protocol; for a metric that it does not compute, on the further collection that seeds are scored on.
+    """
+    if metric in distortion.METRICS:
+        names, where = catalogue.names(), None
+    else:
+        names, where = (
+            {name for name, *_ in catalogue.retrained()},
+            catalogue.study()["further"]["seeds"],
+        )
+    several = [name for name in catalogue.names() if f"{name}-seed-1" in names]
     return {
         name: [
-            float(records.by_image(one, metric, level=level).mean()) for one in records.seeds(name)
+            float(records.by_image(one, metric, level=level, collection=where).mean())
+            for one in records.seeds(name)
         ]
         for name in several
-        if level in catalogue.levels(name, "gaussian")
+        if level in catalogue.levels(name, "gaussian", where)
     }

@@ -12,7 +12,7 @@ def artefacts() -> dict[str, Artefact]:
     """Every artefact of the full protocol by its name; what one starts from comes before it."""
     found = [run.artefact() for run in runs.grid()]
     found += [evaluation.artefact(model, kind) for model, kind in catalogue.scored()]
-    found += [evaluation.artefact(*one) for one in catalogue.further()]
+    found += [evaluation.artefact(*one) for one in (*catalogue.further(), *catalogue.retrained())]
     found.append(protocol.artefact())
     if catalogue.protocol()["collection"].startswith("bsds500/"):  # where people have drawn borders
         found.append(human.artefact())

@@ -236,6 +236,16 @@ def further() -> list[tuple[str, str, str]]:
     ]
 
 
+def retrained() -> list[tuple[str, str, str]]:
+    """The other trainings of the models in :func:`further`, with the one further collection that they are scored on."""
+    given = study()["further"]
+    return [
+        (name, given["problem"], given["seeds"])
+        for name in names()
+        if "seed" in variation(name)[1] and given["seeds"] in entry(variation(name)[0]).collections
+    ]
+
+
 @cache
 def _full(kind: str, name: str) -> str:
     """``classic.PeronaMalik`` as ``anisodiff.methods.diffusion.classic.PeronaMalik``; a full name stays."""
