@@ -4,7 +4,9 @@ import base64
 import hashlib
 import json
 import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sphinx.testing.util import SphinxTestApp
@@ -12,6 +14,10 @@ from sphinx.testing.util import SphinxTestApp
 from anisodiff.data import provenance
 
 EXTENSIONS = provenance.ROOT / "book/_ext"
+sys.path.insert(0, str(EXTENSIONS))
+import figure_files  # noqa: E402
+import lean_output  # noqa: E402
+
 CONTENT = {"light": b"pixels on white", "dark": b"pixels on black"}
 FIGURE = "".join(
     f'<img class="only-{theme} figure" alt="a &lt; b" width="672" height="300" '
@@ -111,3 +117,22 @@ def test_the_theme_leaves_no_ballast(written):
     assert (written / "_static/style.css").exists()
     assert not list((written / "_static").rglob("*.map"))
     assert not (written / "_static/locales").exists()
+
+
+def test_pages_are_without_thebe():
+    def asset(name, **attributes):
+        return SimpleNamespace(filename=name, attributes=attributes)
+
+    ours, theirs = asset("_static/wipe.js"), asset("_static/sphinx-thebe.js", defer="")
+    inline = asset(None, body="const THEBE_JS_URL = ...; const thebe_selector = ...")
+    context = {"script_files": [inline, theirs, ours, inline], "css_files": ["_static/style.css"]}
+    lean_output.without_thebe(None, "index", "page.html", context, None)
+    assert context == {"script_files": [ours], "css_files": ["_static/style.css"]}
+
+
+def test_bundles_are_scripts_in_files(tmp_path):
+    kind = '<script type="application/json" class="bundle" data-name="film-1"'
+    markup = figure_files.in_files(f'<p>{kind}>{{"a":[1]}}</script></p>', tmp_path, "../_images")
+    (file,) = tmp_path.iterdir()
+    assert markup == f'<p>{kind} data-src="../_images/{file.name}"></script></p>'
+    assert file.read_text() == 'anisodiff.bundle("film-1", {"a":[1]});\n'

@@ -20,6 +20,7 @@ OTHER = {  # those that take longest first
     "perona_malik": {"sigma": 50.0, "option": 1, "tau": 0.1, "image": "grass"},
     "unet_diffusivity": {"sigma": 15.0, "image": "brick"},
     "freedoms": {"freedom": "edges", "image": "brick"},
+    "five_pictures": {"sigma": 50.0, "image": "brick"},
     "degradations": {"image": "brick", "seed": 3},
     "last_word": {"level": 15.0, "baseline": "bm3d"},
 }
@@ -30,8 +31,8 @@ def told(page, notebook):
     record = notebook.metadata["anisodiff"]
     if not OTHER[page].items() <= record["parameters"].items():
         yield f"ran with {record['parameters']}"
-    if not any(name.startswith("data/scores/") for name in record["used"]):
-        yield "its provenance names no scores"
+    if not any(name.startswith(("data/scores/", "data/weights/")) for name in record["used"]):
+        yield "its provenance names neither scores nor weights"
     shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     figures = [one for one in shown if "figure" in one.get("metadata", {})]
     if len(figures) < 2:

@@ -2,7 +2,8 @@
 
 The notebook that a page offers for download is there to be run: it comes without the outputs, which are the page, and
 without papermill's injected cell, which would override what its reader sets in the parameters cell. Of the theme's
-files, source maps and message catalogues go: no page loads them.
+files, source maps and message catalogues go: no page loads them. Pages do not load thebe, which runs cells in a page
+through a server elsewhere, and which Jupyter Book adds twice.
 """
 
 import json
@@ -36,6 +37,18 @@ def bare(notebook: dict) -> dict:
     }
 
 
+def without_thebe(app, pagename, templatename, context, doctree):
+    """Take the scripts and styles of thebe out of a page."""
+    for kind in ("script_files", "css_files"):
+        context[kind] = [one for one in context.get(kind, ()) if "thebe" not in _said(one)]
+
+
+def _said(asset) -> str:
+    """What an asset of a page is: its address, or what a script without one says."""
+    return f"{getattr(asset, 'filename', asset)} {getattr(asset, 'attributes', {}).get('body', '')}"
+
+
 def setup(app):
     app.connect("build-finished", clear)
+    app.connect("html-page-context", without_thebe, priority=900)  # after all who add some
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -171,6 +171,18 @@ def to_gray(pixels: np.ndarray) -> np.ndarray:
     return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.float32)
 
 
+def in_colour(name: str) -> np.ndarray:
+    """A photograph of ``shipped/test`` as it is, (H, W, 3) or, where it has no colours, (H, W); float32 on 0..255.
+
+    Raises ValueError for a name that is not there.
+    """
+    paths = {path.stem: path for path in _shipped("shipped/test")}
+    if name not in paths:
+        raise ValueError(f"shipped/test has no image {name!r}; there are: {', '.join(paths)}")
+    pixels = io.imread(paths[name]).astype(np.float32)
+    return pixels if pixels.ndim == 2 else pixels[..., :3]
+
+
 def centre_crop(pixels: np.ndarray, side: int) -> np.ndarray:
     """The centred square of ``side`` pixels, or all there is along an axis that is shorter."""
     top, left = (max(0, (extent - side) // 2) for extent in pixels.shape[:2])

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from ..restorer import Restorer
-from .scheme import Diffusion, on_edges
+from .scheme import Diffusion, on_edges, on_pixels
 from .untied import Untied
 
 
@@ -44,6 +44,12 @@ def edge_maps(restorer: Restorer, degraded: np.ndarray) -> list[tuple[np.ndarray
             g, state = diffusion.diffusivity(u, context, step, state)
             maps.append(tuple(of[0, 0].numpy() for of in on_edges(g)))
     return maps
+
+
+def pixel_maps(restorer: Restorer, degraded: np.ndarray) -> list[np.ndarray]:
+    """g at each step as one number a pixel, (H, W): the mean over its edges."""
+    pairs = edge_maps(restorer, degraded)
+    return [on_pixels(tuple(map(_batch, pair)))[0, 0].numpy() for pair in pairs]
 
 
 def _batch(image: np.ndarray) -> torch.Tensor:

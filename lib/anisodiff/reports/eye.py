@@ -1,0 +1,136 @@
+"""What is looked at and moved: methods side by side on one photograph, and a diffusion step by step under a slider.
+
+The pictures are bundles (:func:`bundle`): data that the book makes files of and that a browser fetches when a reader
+comes to them. The widgets are ``wipe.js`` and ``film.js`` in ``book/_static``.
+"""
+
+import base64
+import html
+import io
+import json
+
+import numpy as np
+from IPython.display import display
+from PIL import Image
+
+from ..data import collections
+from ..metrics.distortion import clipped_psnr, psnr
+from ..problems import problem
+from ..study import catalogue, restorers
+from . import records
+
+MODELS = {  # in the order in which they are offered, with what a reader calls them
+    "perona-malik": "classic, tuned",
+    "learned-lambda": "learned λ",
+    "foe-s": "FoE-S",
+    "unet-diffusivity": "U-Net diffusivity",
+    "network-long": "best diffusion",
+    "tv": "total variation",
+    "nlm": "non-local means",
+    "bm3d": "BM3D",
+    "cncl-30k": "CNCL, 30 thousand",
+    "dncnn-30k": "DnCNN, 30 thousand",
+    "residual-unet-30k": "residual U-Net, 30 thousand",
+}
+QUALITY = 92  # of WebP: for the eye; what is measured is measured before
+ENLARGED = 3
+
+
+def restored(name: str, level: float, seed: int = 0, side: int = 256) -> dict[str, np.ndarray]:
+    """A photograph's centred square, ``clean``, with Gaussian noise, ``input``, and as each of MODELS restores it.
+
+    In the photograph's own colours, channel by channel: (H, W) or (H, W, 3) on 0..255, clipped. A model that the study
+    does not have at this level is left out.
+    """
+    clean = collections.centre_crop(collections.in_colour(name), side)
+    channels = np.moveaxis(np.atleast_3d(clean), -1, 0)
+    noisy = records.degraded(channels, name, problem("gaussian", level), seed)
+    noisy = np.moveaxis(noisy, 0, -1).reshape(clean.shape)
+    found = {"clean": clean, "input": noisy}
+    for model in MODELS:
+        if level in catalogue.levels(model, "gaussian"):
+            found[model] = restorers.load(model, "gaussian", level).restore(noisy)
+    return {label: np.clip(pixels, 0, 255) for label, pixels in found.items()}
+
+
+def pictures(shown: dict[str, np.ndarray]) -> dict[str, dict]:
+    """Of each of :func:`restored` its address, ``src``, and, but for the clean one, its ``psnr`` in dB."""
+    found = {label: {"src": _webp(pixels)} for label, pixels in shown.items()}
+    for label in shown.keys() - {"clean"}:
+        found[label]["psnr"] = round(psnr(shown[label], shown["clean"]), 2)
+    return found
+
+
+def strip(shown: dict[str, np.ndarray], labels: dict[str, str], spot: tuple[int, int, int]) -> None:
+    """Display some of :func:`restored` in a row, by their labels, with PSNR; below each the same spot, enlarged.
+
+    ``spot`` = (row, column, side) in pixels. The figure is called ``strip``.
+    """
+    row, column, side = spot
+    figures = ""
+    for name, label in labels.items():
+        pixels = shown[name]
+        part = pixels[row : row + side, column : column + side]
+        part = part.repeat(ENLARGED, 0).repeat(ENLARGED, 1)
+        value = f"{psnr(pixels, shown['clean']):.2f} dB"
+        figures += (
+            f'<figure><img class="dark-light" alt="{label}, {value}" src="{_webp(pixels)}">'
+            f'<img class="dark-light" alt="a spot of it, enlarged" src="{_webp(part)}">'
+            f"<figcaption>{label}<br><strong>{value}</strong></figcaption></figure>"
+        )
+    _display(f'<div class="strip">{figures}</div>', "<figure strip>", figure="strip")
+
+
+def wipe(photographs: list[str], levels: list[float], start: dict) -> None:
+    """Display two methods with a line between them that a reader moves.
+
+    It takes the bundles ``wipe-PHOTOGRAPH-LEVEL``, each :func:`pictures`. ``start`` = photograph, level, left, right.
+    """
+    methods = {"input": "noisy", "clean": "clean"} | MODELS
+    given = {"photographs": photographs, "levels": levels, "methods": methods, "start": start}
+    data = " ".join(f'data-{key}="{html.escape(json.dumps(of))}"' for key, of in given.items())
+    note = "In the book, where scripts run, two methods stand here with a line between them."
+    _display(f'<div class="wipe" {data}><p>{note}</p></div>', "<wipe>")
+
+
+def frames(
+    states: list[np.ndarray], maps: dict[int, np.ndarray], clean: np.ndarray, steps: list[int]
+) -> list[dict]:
+    """The bundle of a film: states of a diffusion, (H, W) on 0..255, after some ``steps``, with their PSNR in dB.
+
+    ``maps`` are the diffusivity maps, on 0..1, by the step that they follow; a state may have none. Without loss, so
+    that a pixel says what it is to a gray level.
+    """
+    found = []
+    for step in steps:
+        frame = {"step": step, "psnr": round(clipped_psnr(states[step], clean), 2)}
+        frame["image"] = _webp(np.clip(states[step], 0, 255), lossless=True)
+        if step in maps:
+            frame["g"] = _webp(255 * maps[step], lossless=True)
+        found.append(frame)
+    return found
+
+
+def film(films: list[tuple[str, list[tuple[str, str]], int]]) -> None:
+    """Display a diffusion under sliders: for each thing that changes its name, its values as (text, bundle), and which
+    of them is shown first."""
+    data = f'data-films="{html.escape(json.dumps(films))}"'
+    note = "In the book, where scripts run, the diffusion runs here under a slider."
+    _display(f'<div class="film" {data}><p>{note}</p></div>', "<film>")
+
+
+def bundle(name: str, content: dict | list) -> None:
+    """Hand data to the scripts of the page, which ask for it by name."""
+    text = json.dumps(content, separators=(",", ":")).replace("</", "<\\/")  # no end of a script
+    kind = f'type="application/json" class="bundle" data-name="{name}"'
+    _display(f"<script {kind}>{text}</script>", f"<bundle {name}>")
+
+
+def _display(markup: str, plain: str, **metadata) -> None:
+    display({"text/html": markup, "text/plain": plain}, raw=True, metadata=metadata)
+
+
+def _webp(pixels: np.ndarray, lossless: bool = False) -> str:
+    file, picture = io.BytesIO(), Image.fromarray(np.round(pixels).astype(np.uint8))
+    picture.save(file, format="webp", quality=QUALITY, lossless=lossless)
+    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
