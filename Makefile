@@ -4,7 +4,7 @@ BIN := .venv/bin
 PROFILE ?= quick
 SNAKEMAKE := $(BIN)/snakemake --cores all --rerun-incomplete --nolock --keep-going --quiet progress host --config
 
-.PHONY: book paper page test lint benchmark peers lock clean
+.PHONY: book look paper page test lint benchmark peers lock clean
 
 book: .venv/.complete
 	$(SNAKEMAKE) profile=$(PROFILE) -- book
@@ -15,6 +15,10 @@ paper: .venv/.complete
 	$(BIN)/anisodiff plan _build/paper/plan.json
 	$(SNAKEMAKE) profile=paper -- artefacts
 	$(MAKE) book PROFILE=paper
+
+# Every page of the book in a browser (Chromium or Chrome): errors, other hosts, accessibility, weight.
+look: book
+	$(BIN)/python -m pytest tests/built --override-ini addopts="-q --numprocesses auto"
 
 # One page with other parameters beside the book's: make page PAGE=learned_lambda ARGS="-p level 30"
 page: .venv/.complete

@@ -15,6 +15,7 @@ from anisodiff.data import provenance
 
 EXTENSIONS = provenance.ROOT / "book/_ext"
 sys.path.insert(0, str(EXTENSIONS))
+import accessible  # noqa: E402
 import figure_files  # noqa: E402
 import lean_output  # noqa: E402
 
@@ -70,7 +71,8 @@ def written(tmp_path_factory) -> Path:
     (root / "notebooks").mkdir()
     (root / "notebooks/noise.rst").write_text(f"Noise\n=====\n{raw}")
     (root / "ours/locales").mkdir(parents=True)
-    for name in ("style.css", "style.css.map", "locales/de.mo"):
+    (root / "ours/scripts").mkdir()
+    for name in ("style.css", "style.css.map", "locales/de.mo", "scripts/fontawesome.js"):
         (root / "ours" / name).touch()
     sources = root / "_build/html/_sources/notebooks"
     sources.mkdir(parents=True)
@@ -117,6 +119,21 @@ def test_the_theme_leaves_no_ballast(written):
     assert (written / "_static/style.css").exists()
     assert not list((written / "_static").rglob("*.map"))
     assert not (written / "_static/locales").exists()
+    assert not (written / "_static/scripts/fontawesome.js").exists()
+
+
+def test_no_page_asks_for_what_is_gone():
+    asked = '<script src="../_static/scripts/fontawesome.js?digest=88"></script>\n<p>'
+    assert lean_output.ICONS.sub("", asked) == "<p>"
+
+
+def test_what_is_heard_is_what_is_seen():
+    summary = '<summary aria-label="Toggle hidden content">\n<p>Show</p></summary>'
+    assert accessible.mended(summary) == "<summary>\n<p>Show</p></summary>"
+    references = '<div role="list" class="citation-list">'
+    assert accessible.mended(references) == '<div class="citation-list">'
+    ours = '<nav aria-label="Main"><ul role="list">'
+    assert accessible.mended(ours) == ours
 
 
 def test_pages_are_without_thebe():

@@ -3,12 +3,19 @@
 The notebook that a page offers for download is there to be run: it comes without the outputs, which are the page, and
 without papermill's injected cell, which would override what its reader sets in the parameters cell. Of the theme's
 files, source maps and message catalogues go: no page loads them. Pages do not load thebe, which runs cells in a page
-through a server elsewhere, and which Jupyter Book adds twice.
+through a server elsewhere, and which Jupyter Book adds twice, nor the script of the icons (1.5 MB), which the style
+sheet draws as well. On a dark screen they are dark from the start, so that no light figure is fetched first.
 """
 
 import json
+import re
 import shutil
 from pathlib import Path
+
+ICONS = re.compile(r'<script src="[^"]*/fontawesome\.js[^"]*"></script>\s*')
+THEME = 'dataset.theme = localStorage.getItem("theme") || "auto"'
+AS_THE_SYSTEM = """dataset.theme = localStorage.getItem("theme") ||
+      (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")"""
 
 
 def clear(app, exception):
@@ -22,6 +29,10 @@ def clear(app, exception):
     for path in (output / "_static").rglob("*.map"):
         path.unlink()
     shutil.rmtree(output / "_static/locales", ignore_errors=True)
+    (output / "_static/scripts/fontawesome.js").unlink(missing_ok=True)
+    for path in output.rglob("*.html"):
+        page = ICONS.sub("", path.read_text("utf-8")).replace(THEME, AS_THE_SYSTEM)
+        path.write_text(page, "utf-8")
 
 
 def bare(notebook: dict) -> dict:

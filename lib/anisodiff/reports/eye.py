@@ -78,7 +78,8 @@ def strip(shown: dict[str, np.ndarray], labels: dict[str, str], spot: tuple[int,
             f'<img class="dark-light" alt="a spot of it, enlarged" src="{_webp(part)}">'
             f"<figcaption>{label}<br><strong>{value}</strong></figcaption></figure>"
         )
-    _display(f'<div class="strip">{figures}</div>', "<figure strip>", figure="strip")
+    kind = 'class="strip" tabindex="0" role="group" aria-label="One photograph by several methods"'
+    _display(f"<div {kind}>{figures}</div>", "<figure strip>", figure="strip")
 
 
 def wipe(photographs: list[str], levels: list[float], start: dict) -> None:
