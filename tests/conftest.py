@@ -2,11 +2,18 @@
 
 import os
 import shutil
+import sys
+from pathlib import Path
 
+import browsers
 import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "book/_ext"))
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+WIDGETS = ("widgets", "wipe", "film", "restore")
 
 
 @pytest.fixture
@@ -53,6 +60,65 @@ def toy_sealed(monkeypatch, tmp_path, fresh):
     collections.fingerprint.cache_clear()
     yield dict(zip(("1", "2"), colour, strict=True))
     collections.fingerprint.cache_clear()
+
+
+@pytest.fixture
+def outputs(monkeypatch):
+    """What is displayed for the eye: the data of each output, and its metadata."""
+    from anisodiff.reports import eye
+
+    found = []
+    monkeypatch.setattr(eye, "display", lambda data, raw, metadata: found.append((data, metadata)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if browsers.path() is None:
+        pytest.skip(browsers.MISSING)
+    with browsers.started() as started:
+        yield started
+
+
+@pytest.fixture
+def opened(browser, tmp_path, outputs):
+    """Opens what was displayed as a page from the disk and waits for a script to say that it is ready.
+
+    A test fails on errors of scripts and on requests to other hosts.
+    """
+    import figure_files
+    import onnxruntime_web
+
+    pages, bad = [], []
+
+    def show(ready, **settings):
+        body = "".join(data["text/html"] for data, _ in outputs)
+        body = figure_files.in_files(body, tmp_path / "_images", "_images")
+        assert "base64" not in body, "the pictures are in files"
+        static = tmp_path / "_static"
+        shutil.copytree(ROOT / "book/_static", static, dirs_exist_ok=True)
+        (static / "onnxruntime.js").write_text(onnxruntime_web.script())
+        scripts = "".join(f'<script src="_static/{name}.js"></script>' for name in WIDGETS)
+        (tmp_path / "page.html").write_text(
+            '<!doctype html><html lang="en"><meta charset="utf-8"><title>Page</title>'
+            f'<link rel="stylesheet" href="_static/style.css">'
+            f'{scripts}<article class="bd-content">{body}</article>'
+        )
+        page = browser.new_page(**settings)
+        pages.append(page)
+        page.on("pageerror", lambda error: bad.append(str(error)))
+        page.on(
+            "request",
+            lambda asked: asked.url[:4] in ("file", "data", "blob") or bad.append(asked.url),
+        )
+        page.goto((tmp_path / "page.html").as_uri())
+        page.wait_for_function(ready)
+        return page
+
+    yield show
+    for page in pages:
+        page.close()
+    assert not bad
 
 
 @pytest.fixture(scope="session")

@@ -4,31 +4,15 @@ import base64
 import io
 import json
 import re
-import shutil
-import sys
 
 import numpy as np
 import pytest
+import shown_figure
 from PIL import Image
 
-from anisodiff.data import collections, provenance
+from anisodiff.data import collections
 from anisodiff.metrics.distortion import psnr
 from anisodiff.reports import eye
-
-sys.path.insert(0, str(provenance.ROOT / "book/_ext"))
-import figure_files
-import shown_figure
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-ROOT = provenance.ROOT
-
-
-@pytest.fixture
-def outputs(monkeypatch):
-    """What was displayed: the data of each output, and its metadata."""
-    found = []
-    monkeypatch.setattr(eye, "display", lambda data, raw, metadata: found.append((data, metadata)))
-    return found
 
 
 def pixels_of(src):
@@ -39,13 +23,15 @@ def pixels_of(src):
 
 
 @pytest.mark.parametrize(("name", "shape"), [("chelsea", (32, 32, 3)), ("camera", (32, 32))])
-def test_a_photograph_is_restored_in_its_own_colours(monkeypatch, name, shape):
-    monkeypatch.setattr(eye, "MODELS", {"perona-malik": "classic", "network-long": "best"})
-    shown = eye.restored(name, 25, side=32)
+def test_a_photograph_is_restored_in_its_own_colours(name, shape):
+    models = ["perona-malik", "network-long"]
+    shown = eye.restored(name, 25, side=32, models=models)
     assert list(shown) == ["clean", "input", "perona-malik", "network-long"]
     assert all(pixels.shape == shape for pixels in shown.values())
     assert psnr(shown["perona-malik"], shown["clean"]) > psnr(shown["input"], shown["clean"]) + 3
-    assert "network-long" not in eye.restored(name, 15, side=32), "which was trained for 25 alone"
+    assert "network-long" not in eye.restored(name, 15, side=32, models=models), (
+        "which was trained for 25 alone"
+    )
 
 
 def test_colours_of_a_photograph():
@@ -87,57 +73,6 @@ def test_figures_of_a_page_are_found_by_name(tmp_path):
 
 
 # In a browser --------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def opened(browser, tmp_path, outputs):
-    """Opens what was displayed as a page from the disk and waits for a script to say that it is ready.
-
-    A test fails on errors of scripts and on requests to other hosts.
-    """
-    pages, bad = [], []
-
-    def show(ready, **settings):
-        body = "".join(data["text/html"] for data, _ in outputs)
-        body = figure_files.in_files(body, tmp_path / "_images", "_images")
-        assert "base64" not in body, "the pictures are in files"
-        static = ROOT / "book/_static"
-        scripts = "".join(
-            f'<script src="{(static / f"{name}.js").as_uri()}"></script>'
-            for name in ("widgets", "wipe", "film")
-        )
-        (tmp_path / "page.html").write_text(
-            '<!doctype html><html lang="en"><meta charset="utf-8"><title>Page</title>'
-            f'<link rel="stylesheet" href="{(static / "style.css").as_uri()}">'
-            f'{scripts}<article class="bd-content">{body}</article>'
-        )
-        page = browser.new_page(**settings)
-        pages.append(page)
-        page.on("pageerror", lambda error: bad.append(str(error)))
-        page.on("request", lambda asked: asked.url[:4] in ("file", "data") or bad.append(asked.url))
-        page.goto((tmp_path / "page.html").as_uri())
-        page.wait_for_function(ready)
-        return page
-
-    yield show
-    for page in pages:
-        page.close()
-    assert not bad
 
 
 @pytest.fixture

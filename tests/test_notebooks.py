@@ -21,6 +21,7 @@ OTHER = {  # those that take longest first
     "unet_diffusivity": {"sigma": 15.0, "image": "brick"},
     "freedoms": {"freedom": "edges", "image": "brick"},
     "five_pictures": {"sigma": 50.0, "image": "brick"},
+    "your_image": {"sigma": 50.0, "image": "brick"},
     "degradations": {"image": "brick", "seed": 3},
     "last_word": {"level": 15.0, "baseline": "bm3d"},
 }

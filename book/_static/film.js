@@ -134,7 +134,6 @@ function film(box) {
   });
   value.addEventListener("input", fetched);
   what.select.addEventListener("change", another);
-  const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   for (const picture of pictures) {
     picture.tabIndex = 0;
     picture.addEventListener("pointermove", (event) => {
@@ -145,7 +144,7 @@ function film(box) {
       say();
     });
     picture.addEventListener("keydown", (event) => {
-      const by = arrows[event.key];
+      const by = ARROWS[event.key];
       if (!by) return;
       event.preventDefault();
       point.x += by[0];

@@ -7,18 +7,16 @@ violation of accessibility (axe-core), nothing wider than the screen, and little
 import functools
 import http.server
 import re
-import shutil
 import threading
 import zlib
 
+import browsers
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
 
 from anisodiff.data import provenance
 
 HTML = provenance.ROOT / "_build/html"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PAGES = sorted(
     str(path.relative_to(HTML))
     for part in ("book", "notebooks")
@@ -47,14 +45,9 @@ def address():
 
 @pytest.fixture(scope="module")
 def browser():
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    assert path, f"install one of {', '.join(BROWSERS)}"
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-background-networking"]
-        )
+    assert browsers.path(), browsers.MISSING
+    with browsers.started() as started:
         yield started
-        started.close()
 
 
 def test_there_are_pages():

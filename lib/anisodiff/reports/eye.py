@@ -8,6 +8,7 @@ import base64
 import html
 import io
 import json
+from collections.abc import Iterable
 
 import numpy as np
 from IPython.display import display
@@ -36,8 +37,10 @@ QUALITY = 92  # of WebP: for the eye; what is measured is measured before
 ENLARGED = 3
 
 
-def restored(name: str, level: float, seed: int = 0, side: int = 256) -> dict[str, np.ndarray]:
-    """A photograph's centred square, ``clean``, with Gaussian noise, ``input``, and as each of MODELS restores it.
+def restored(
+    name: str, level: float, seed: int = 0, side: int = 256, models: Iterable[str] = MODELS
+) -> dict[str, np.ndarray]:
+    """A photograph's centred square, ``clean``, with Gaussian noise, ``input``, and as each of some MODELS restores it.
 
     In the photograph's own colours, channel by channel: (H, W) or (H, W, 3) on 0..255, clipped. A model that the study
     does not have at this level is left out.
@@ -47,7 +50,7 @@ def restored(name: str, level: float, seed: int = 0, side: int = 256) -> dict[st
     noisy = records.degraded(channels, name, problem("gaussian", level), seed)
     noisy = np.moveaxis(noisy, 0, -1).reshape(clean.shape)
     found = {"clean": clean, "input": noisy}
-    for model in MODELS:
+    for model in models:
         if level in catalogue.levels(model, "gaussian"):
             found[model] = restorers.load(model, "gaussian", level).restore(noisy)
     return {label: np.clip(pixels, 0, 255) for label, pixels in found.items()}
@@ -55,7 +58,7 @@ def restored(name: str, level: float, seed: int = 0, side: int = 256) -> dict[st
 
 def pictures(shown: dict[str, np.ndarray]) -> dict[str, dict]:
     """Of each of :func:`restored` its address, ``src``, and, but for the clean one, its ``psnr`` in dB."""
-    found = {label: {"src": _webp(pixels)} for label, pixels in shown.items()}
+    found = {label: {"src": webp(pixels)} for label, pixels in shown.items()}
     for label in shown.keys() - {"clean"}:
         found[label]["psnr"] = round(psnr(shown[label], shown["clean"]), 2)
     return found
@@ -74,12 +77,12 @@ def strip(shown: dict[str, np.ndarray], labels: dict[str, str], spot: tuple[int,
         part = part.repeat(ENLARGED, 0).repeat(ENLARGED, 1)
         value = f"{psnr(pixels, shown['clean']):.2f} dB"
         figures += (
-            f'<figure><img class="dark-light" alt="{label}, {value}" src="{_webp(pixels)}">'
-            f'<img class="dark-light" alt="a spot of it, enlarged" src="{_webp(part)}">'
+            f'<figure><img class="dark-light" alt="{label}, {value}" src="{webp(pixels)}">'
+            f'<img class="dark-light" alt="a spot of it, enlarged" src="{webp(part)}">'
             f"<figcaption>{label}<br><strong>{value}</strong></figcaption></figure>"
         )
     kind = 'class="strip" tabindex="0" role="group" aria-label="One photograph by several methods"'
-    _display(f"<div {kind}>{figures}</div>", "<figure strip>", figure="strip")
+    display_markup(f"<div {kind}>{figures}</div>", "<figure strip>", figure="strip")
 
 
 def wipe(photographs: list[str], levels: list[float], start: dict) -> None:
@@ -91,7 +94,7 @@ def wipe(photographs: list[str], levels: list[float], start: dict) -> None:
     given = {"photographs": photographs, "levels": levels, "methods": methods, "start": start}
     data = " ".join(f'data-{key}="{html.escape(json.dumps(of))}"' for key, of in given.items())
     note = "In the book, where scripts run, two methods stand here with a line between them."
-    _display(f'<div class="wipe" {data}><p>{note}</p></div>', "<wipe>")
+    display_markup(f'<div class="wipe" {data}><p>{note}</p></div>', "<wipe>")
 
 
 def frames(
@@ -105,9 +108,9 @@ def frames(
     found = []
     for step in steps:
         frame = {"step": step, "psnr": round(clipped_psnr(states[step], clean), 2)}
-        frame["image"] = _webp(np.clip(states[step], 0, 255), lossless=True)
+        frame["image"] = webp(np.clip(states[step], 0, 255), lossless=True)
         if step in maps:
-            frame["g"] = _webp(255 * maps[step], lossless=True)
+            frame["g"] = webp(255 * maps[step], lossless=True)
         found.append(frame)
     return found
 
@@ -117,21 +120,23 @@ def film(films: list[tuple[str, list[tuple[str, str]], int]]) -> None:
     of them is shown first."""
     data = f'data-films="{html.escape(json.dumps(films))}"'
     note = "In the book, where scripts run, the diffusion runs here under a slider."
-    _display(f'<div class="film" {data}><p>{note}</p></div>', "<film>")
+    display_markup(f'<div class="film" {data}><p>{note}</p></div>', "<film>")
 
 
 def bundle(name: str, content: dict | list) -> None:
     """Hand data to the scripts of the page, which ask for it by name."""
     text = json.dumps(content, separators=(",", ":")).replace("</", "<\\/")  # no end of a script
     kind = f'type="application/json" class="bundle" data-name="{name}"'
-    _display(f"<script {kind}>{text}</script>", f"<bundle {name}>")
+    display_markup(f"<script {kind}>{text}</script>", f"<bundle {name}>")
 
 
-def _display(markup: str, plain: str, **metadata) -> None:
+def display_markup(markup: str, plain: str, **metadata) -> None:
+    """Display HTML, and a text where there is none."""
     display({"text/html": markup, "text/plain": plain}, raw=True, metadata=metadata)
 
 
-def _webp(pixels: np.ndarray, lossless: bool = False) -> str:
+def webp(pixels: np.ndarray, lossless: bool = False) -> str:
+    """An image on 0..255 as an address that holds it."""
     file, picture = io.BytesIO(), Image.fromarray(np.round(pixels).astype(np.uint8))
     picture.save(file, format="webp", quality=QUALITY, lossless=lossless)
     return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -185,7 +185,7 @@ class Experts(Diffusivity):
         return self._g(u, context), None
 
     def _g(self, u: Tensor, context: Tensor | None) -> Tensor:
-        if u.shape[-1] == self.edges:  # a column has no edge within rows
+        if u.shape[-1] == int(self.edges):  # a column has no edge within rows
             return u[..., :0]
         s = self.exponent(u, context)
         return torch.tanh(s) if self.signed else torch.sigmoid(s) if self.bounded else torch.exp(s)

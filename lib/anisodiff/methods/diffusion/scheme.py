@@ -116,14 +116,14 @@ class Diffusion(Denoiser):
         if fast and explicit.compiled(f) and not _learning(self, f):
             u = fast(f, context, self.steps, self.tau)
         else:
-            u = deque(self._evolve(f, context), maxlen=1).pop()
+            u = deque(self.states(f, context, self.steps), maxlen=1).pop()
         return u, self.diffusivity.chosen(context)
 
     def trajectory(
         self, f: Tensor, sigma: Tensor | float | None = None, truth: Tensor | None = None
     ) -> list[Tensor]:
         """The batch after 0, 1, ..., ``steps`` steps."""
-        return list(self._evolve(f, self.condition(f, sigma, truth)))
+        return list(self.states(f, self.condition(f, sigma, truth), self.steps))
 
     def coefficient(
         self, u: Tensor, f: Tensor, sigma: Tensor | float | None = None, truth: Tensor | None = None
@@ -142,10 +142,11 @@ class Diffusion(Denoiser):
             )
         return self.diffusivity.condition(f, self.levels(f, sigma), truth)
 
-    def _evolve(self, f: Tensor, context: Any) -> Iterator[Tensor]:
+    def states(self, f: Tensor, context: Any, steps: int) -> Iterator[Tensor]:
+        """The batch after 0, 1, ..., ``steps`` steps in the context that :meth:`condition` gave, unchecked."""
         u, state = f, None
         yield u
-        for step in range(self.steps):
+        for step in range(steps):
             g, state = self.diffusivity(u, context, step, state)
             u = explicit_step(u, g, self.tau)
             if self.data is not None:

@@ -95,7 +95,9 @@ def diffuse(
 
 
 def compiled(*tensors: torch.Tensor) -> bool:
-    """Whether the compiled forms serve these tensors."""
+    """Whether the compiled forms serve these tensors: float32 on the CPU, but not while a model is exported."""
+    if torch.compiler.is_exporting():
+        return False
     return all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in tensors)
 
 

@@ -8,7 +8,7 @@ compiled forms serve float32 on the CPU, plain PyTorch all else; both are equal 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, fold, pad
+from torch.nn.functional import conv2d, embedding, fold, pad
 
 from .explicit import compiled, exp, jit, summing
 
@@ -36,10 +36,13 @@ def indexed_spline_sum(responses: Tensor, nodal: Tensor) -> Tensor:
     """The same in plain PyTorch, with look-ups."""
     intervals = nodal.shape[1] - 1
     x = torch.sigmoid(responses) * intervals
-    lower = x.detach().nan_to_num().long().clamp(0, intervals - 1)
-    index = lower + (intervals + 1) * torch.arange(len(nodal), device=x.device)[:, None, None]
-    left, right = nodal.flatten()[index], nodal.flatten()[index + 1]
-    return (left + (x - lower) * (right - left)).sum(1, keepdim=True)
+    part = x.detach().long().clamp(0, intervals - 1)  # whatever NaN becomes, it is a part
+    part = part + intervals * torch.arange(len(nodal), device=x.device)[:, None, None]
+    rise = nodal.diff()
+    start = nodal[:, :-1] - rise * torch.arange(intervals).to(nodal)
+    # One look-up for both numbers of a part: half as long.
+    lines = embedding(part, torch.stack([start, rise], -1).flatten(0, 1))
+    return (lines[..., 0] + x * lines[..., 1]).sum(1, keepdim=True)
 
 
 def sum_experts(z: Tensor, kernels: Tensor, nodal: Tensor, onto: Tensor) -> None:
