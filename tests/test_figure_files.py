@@ -15,9 +15,8 @@ from anisodiff.data import provenance
 
 EXTENSIONS = provenance.ROOT / "book/_ext"
 sys.path.insert(0, str(EXTENSIONS))
-import accessible  # noqa: E402
 import figure_files  # noqa: E402
-import lean_output  # noqa: E402
+import mended_theme  # noqa: E402
 
 CONTENT = {"light": b"pixels on white", "dark": b"pixels on black"}
 FIGURE = "".join(
@@ -124,16 +123,16 @@ def test_the_theme_leaves_no_ballast(written):
 
 def test_no_page_asks_for_what_is_gone():
     asked = '<script src="../_static/scripts/fontawesome.js?digest=88"></script>\n<p>'
-    assert lean_output.ICONS.sub("", asked) == "<p>"
+    assert mended_theme.mended(asked) == "<p>"
 
 
 def test_what_is_heard_is_what_is_seen():
     summary = '<summary aria-label="Toggle hidden content">\n<p>Show</p></summary>'
-    assert accessible.mended(summary) == "<summary>\n<p>Show</p></summary>"
+    assert mended_theme.mended(summary) == "<summary>\n<p>Show</p></summary>"
     references = '<div role="list" class="citation-list">'
-    assert accessible.mended(references) == '<div class="citation-list">'
+    assert mended_theme.mended(references) == '<div class="citation-list">'
     ours = '<nav aria-label="Main"><ul role="list">'
-    assert accessible.mended(ours) == ours
+    assert mended_theme.mended(ours) == ours
 
 
 def test_pages_are_without_thebe():
@@ -143,7 +142,7 @@ def test_pages_are_without_thebe():
     ours, theirs = asset("_static/wipe.js"), asset("_static/sphinx-thebe.js", defer="")
     inline = asset(None, body="const THEBE_JS_URL = ...; const thebe_selector = ...")
     context = {"script_files": [inline, theirs, ours, inline], "css_files": ["_static/style.css"]}
-    lean_output.without_thebe(None, "index", "page.html", context, None)
+    mended_theme.without_thebe(None, "index", "page.html", context, None)
     assert context == {"script_files": [ours], "css_files": ["_static/style.css"]}
 
 
