@@ -157,7 +157,10 @@ class Ledger(SphinxDirective):
         return found
 
     def _link(self, page: str) -> str:
-        return f'<a href="{self.env.app.builder.get_relative_uri(self.env.docname, page)}">page</a>'
+        builder = self.env.app.builder
+        if builder.name == "latex":  # which knows no addresses before it writes
+            return "page"
+        return f'<a href="{builder.get_relative_uri(self.env.docname, page)}">page</a>'
 
 
 def _claim(says: str, detail: str, more: list[str]) -> Html:
