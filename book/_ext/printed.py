@@ -1,7 +1,8 @@
 """The book on paper: what pages hold as HTML, in nodes that LaTeX knows (``make pdf``).
 
-Figures become PNG files, in their light version, tables of HTML tables of the document. What only a browser can show, to move or
-to compare, becomes a sentence that says so; code that the pages fold, the record of a run, and tooltips are left to the browser.
+Figures become PNG files, in their light version, tables of HTML tables of the document. Of what only a browser can
+show the words remain that stand there for readers without scripts. Code that the pages fold, the record of a run, and
+tooltips are left to the browser.
 """
 
 import base64
@@ -13,12 +14,13 @@ from pathlib import Path
 from bs4 import BeautifulSoup, NavigableString, Tag
 from docutils import nodes
 from PIL import Image
+from sphinx.util import texescape
 
 PAGE = 672  # CSS pixels of the text's width, as figures have them
 LEFT_OUT = {"script", "style", "button", "input", "select", "nav", "svg", "noscript", "details"}
 FOLDED = ("tag_hide-input", "tag_remove-input", "tag_hide-cell")
-MOVES = "In a browser there is something to move, or to compare, at this place of the book."
-LONG = 24  # rows of a table that may break across pages
+WIDEST = 80  # per cent of the text's width that an image takes
+LONG = 36  # lines of a table that may break across pages
 
 
 def typeset(app, doctree, docname):
@@ -43,12 +45,16 @@ def typeset(app, doctree, docname):
 
 def blocks(soup: Tag, folder: Path) -> Iterator[nodes.Node]:
     """The blocks of some HTML: images, tables, and text by paragraphs."""
-    if soup.find("script", class_="bundle"):
-        yield nodes.paragraph("", "", nodes.emphasis("", MOVES))
-        return
     said = []
     for child in soup.children:
-        if isinstance(child, NavigableString) or child.name in ("b", "i", "small", "code", "a", "span"):
+        if isinstance(child, NavigableString) or child.name in (
+            "b",
+            "i",
+            "small",
+            "code",
+            "a",
+            "span",
+        ):
             said.append(str(child) if type(child) is NavigableString else child.get_text())
             continue
         if text := " ".join("".join(said).split()):
@@ -57,9 +63,11 @@ def blocks(soup: Tag, folder: Path) -> Iterator[nodes.Node]:
         if child.name in LEFT_OUT:
             continue
         if "strip" in child.get("class", ()):
-            yield from strip(child.find_all("figure"), folder)
+            yield strip(child, folder)
         elif child.name == "img":
-            yield from image(child, folder)
+            yield from [image(child, folder)] if is_light(child) else []
+        elif child.name == "figure":
+            yield from figure(child, folder)
         elif child.name == "table":
             yield from table(child)
         else:
@@ -68,27 +76,52 @@ def blocks(soup: Tag, folder: Path) -> Iterator[nodes.Node]:
         yield nodes.paragraph("", text)
 
 
-def strip(figures: list[Tag], folder: Path) -> Iterator[nodes.Node]:
-    """Figures side by side."""
-    yield nodes.raw("", r"\par\noindent", format="latex")
-    share = 0.98 / len(figures)
+def strip(found: Tag, folder: Path) -> nodes.raw:
+    """Figures side by side, each with its images and its caption."""
+    figures, parts = found.find_all("figure"), []
     for figure in figures:
-        yield nodes.raw("", rf"\begin{{minipage}}[t]{{{share:.3f}\linewidth}}\footnotesize", format="latex")
-        yield from blocks(figure, folder)
-        yield nodes.raw("", r"\end{minipage}\hfill", format="latex")
-    yield nodes.raw("", r"\par\medskip", format="latex")
+        files = [file(one, folder) for one in figure.find_all("img") if is_light(one)]
+        images = "\\\\[1pt]".join(
+            rf"\includegraphics[width=\linewidth]{{{path}}}" for path in files
+        )
+        words = r"\\ ".join(map(texescape.escape, lines(figure.figcaption)))
+        share = f"{0.98 / len(figures):.3f}"
+        parts.append(
+            rf"\begin{{minipage}}[t]{{{share}\linewidth}}\centering\footnotesize {images}\\ {words}\end{{minipage}}"
+        )
+    return nodes.raw("", r"\noindent " + r"\hfill ".join(parts) + "\n\n\\medskip\n", format="latex")
 
 
-def image(found: Tag, folder: Path) -> Iterator[nodes.Node]:
-    """An image that carries its pixels, as a file; not that for dark pages."""
-    if "only-dark" in found.get("class", ()) or not found["src"].startswith("data:image/"):
-        return
+def is_light(found: Tag) -> bool:
+    """Whether an image carries its pixels and is for pages that are not dark."""
+    return "only-dark" not in found.get("class", ()) and found["src"].startswith("data:image/")
+
+
+def file(found: Tag, folder: Path) -> Path:
+    """The file of an image that carries its pixels."""
     content = base64.b64decode(found["src"].partition(",")[2])
     path = folder / f"{hashlib.sha256(content).hexdigest()[:16]}.png"
     if not path.exists():
         Image.open(io.BytesIO(content)).convert("RGB").save(path, dpi=(192, 192))
-    width = min(100, round(100 * int(found.get("width", PAGE)) / PAGE))
-    yield nodes.image(uri=str(path), width=f"{width}%", align="center", candidates={"*": str(path)})
+    return path
+
+
+def image(found: Tag, folder: Path) -> nodes.image:
+    """An image, as wide as in a page but for a margin."""
+    path, width = str(file(found, folder)), int(found.get("width", PAGE))
+    width = f"{min(WIDEST, round(WIDEST * width / PAGE))}%"
+    return nodes.image(uri=path, width=width, align="center", candidates={"*": path})
+
+
+def figure(found: Tag, folder: Path) -> Iterator[nodes.Node]:
+    """A figure with its caption, which may float; without one, what is in it."""
+    caption = found.figcaption.extract() if found.figcaption else None
+    inside = list(blocks(found, folder))
+    if caption is None or not any(isinstance(node, nodes.image) for node in inside):
+        yield from inside
+    else:
+        text = " ".join(caption.get_text().split())
+        yield nodes.figure("", *inside, nodes.caption("", text), align="center")
 
 
 def table(found: Tag) -> Iterator[nodes.Node]:
@@ -97,11 +130,12 @@ def table(found: Tag) -> Iterator[nodes.Node]:
     count = max((sum(int(cell.get("colspan", 1)) for cell in row) for row in rows), default=0)
     if not count:
         return
-    widths = [4] * count
+    widths, height = [4] * count, 0
     for row in rows:
+        height += max(len(lines(cell)) for cell in row) if row else 0
         for at, cell in enumerate(row if len(row) == count else []):
             words = " ".join(lines(cell)).split()
-            longest = max(map(len, words), default=0)
+            longest = min(20, max(map(len, words), default=0))
             widths[at] = max(widths[at], longest, min(30, len(" ".join(words)) // 3))
     group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in widths), cols=count)
     heads = [row for row in rows if row and all(cell.name == "th" for cell in row)]
@@ -109,7 +143,7 @@ def table(found: Tag) -> Iterator[nodes.Node]:
     if heads:
         group += nodes.thead("", *(_row(row, count) for row in heads))
     group += nodes.tbody("", *(_row(row, count) for row in rows[len(heads) :]))
-    long = ["longtable"] if len(rows) > LONG else []
+    long = ["longtable"] if height > LONG else []
     made = nodes.table("", group, classes=["colwidths-given", *long])
     yield nodes.raw("", r"\begingroup\footnotesize", format="latex")
     if found.caption:
