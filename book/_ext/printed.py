@@ -136,7 +136,7 @@ def table(found: Tag) -> Iterator[nodes.Node]:
         for at, cell in enumerate(row if len(row) == count else []):
             words = " ".join(lines(cell)).split()
             longest = min(20, max(map(len, words), default=0))
-            widths[at] = max(widths[at], longest, min(30, len(" ".join(words)) // 3))
+            widths[at] = max(widths[at], longest, min(40, len(" ".join(words)) // 3))
     group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in widths), cols=count)
     heads = [row for row in rows if row and all(cell.name == "th" for cell in row)]
     heads = heads if rows[: len(heads)] == heads else []
@@ -157,8 +157,8 @@ def lines(cell: Tag) -> list[str]:
     """The lines of a cell."""
     for gone in cell.find_all(list(LEFT_OUT)):
         gone.decompose()
-    for broken in cell.find_all("br"):
-        broken.replace_with("\n")
+    for broken in cell.find_all(["br", "small"]):
+        broken.insert_before("\n")
     return [" ".join(line.split()) for line in cell.get_text().split("\n") if line.strip()]
 
 
