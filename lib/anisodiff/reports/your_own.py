@@ -58,7 +58,7 @@ def scoreboard(
         apart = mean_interval(table.psnr - found[classic].psnr)
         rows.append(
             {
-                "": f"<b>{label}</b>" if label in own else label,
+                "model": f"<b>{label}</b>" if label in own else label,
                 "PSNR, dB": f"{table.psnr.mean():.2f}",
                 "SSIM": f"{table.ssim.mean():.3f}",
                 "over the classic, dB": "–" if label == classic else figures.interval(apart),
