@@ -4,7 +4,7 @@ BIN := .venv/bin
 PROFILE ?= quick
 SNAKEMAKE := $(BIN)/snakemake --cores all --rerun-incomplete --nolock --keep-going --quiet progress host --config
 
-.PHONY: book look paper page test lint benchmark peers lock clean
+.PHONY: book look pdf paper page test lint benchmark peers lock clean
 
 book: .venv/.complete
 	$(SNAKEMAKE) profile=$(PROFILE) -- book
@@ -19,6 +19,21 @@ paper: .venv/.complete
 # Every page of the book in a browser (Chromium or Chrome): errors, other hosts, accessibility, weight.
 look: book
 	$(BIN)/python -m pytest tests/built --override-ini addopts="-q --numprocesses auto"
+
+# The whole book as a PDF, from the pages that `make book` has run.
+TEX := latexmk texlive-xetex texlive-latex-extra texlive-fonts-recommended fonts-texgyre fonts-texgyre-math fonts-dejavu-core
+pdf:
+	@command -v latexmk >/dev/null && command -v xelatex >/dev/null || \
+		{ echo "make pdf needs latexmk and xelatex, from TeX Live; in Debian: apt install $(TEX)" >&2; exit 2; }
+	$(MAKE) book
+	rm -rf _build/pdf && mkdir -p _build/pdf
+	cp -r _build/source _build/pdf/source
+	$(BIN)/jupyter-book build _build/pdf/source --path-output _build/pdf --builder latex -W -n --keep-going \
+		> _build/logs/pdf.log 2>&1 || { grep -E 'WARNING|ERROR|Error' _build/logs/pdf.log >&2; exit 1; }
+	cd _build/pdf/_build/latex && latexmk -xelatex -interaction=nonstopmode anisodiff.tex >> ../../../logs/pdf.log 2>&1 \
+		|| { tail -n 20 ../../../logs/pdf.log >&2; exit 1; }
+	mv _build/pdf/_build/latex/anisodiff.pdf _build/anisodiff.pdf
+	@echo "The book is there: _build/anisodiff.pdf"
 
 # One page with other parameters beside the book's: make page PAGE=learned_lambda ARGS="-p level 30"
 page: .venv/.complete

@@ -7,8 +7,10 @@ import shutil
 import sys
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
+import yaml
 
 import anisodiff
 from anisodiff.data import collections
@@ -17,6 +19,7 @@ from anisodiff.metrics.distortion import psnr
 from anisodiff.problems import problem
 from anisodiff.study import catalogue, code, restorers, runs, store
 
+PAGE = Path(__file__).resolve().parents[1] / "notebooks/your_own_diffusivity.ipynb"
 CHARBONNIER = '''
 """The diffusivity of Charbonnier et al., IEEE TIP 1997, with a contrast parameter that is learned."""
 
@@ -84,7 +87,9 @@ def library(elsewhere, tmp_path, monkeypatch):
     yield folder
     catalogue.study.cache_clear()
     for name in [
-        name for name in sys.modules.keys() - before if name.endswith((".charbonnier", ".blend"))
+        name
+        for name in sys.modules.keys() - before
+        if name.endswith((".charbonnier", ".blend", ".local_contrast"))
     ]:
         package, _, module = name.rpartition(".")
         delattr(sys.modules[package], module)
@@ -124,3 +129,21 @@ def test_one_file_and_one_entry_make_a_model(name, source, made_of, file, librar
     assert store.state(run.artefact()).word == "current"
     (library / file).write_text(source.replace("** -0.5", "** -0.4").replace("(1 - s)", "(2 - s)"))
     assert store.state(run.artefact()).word == "changed", "its code takes part"
+
+
+def test_what_the_page_on_a_diffusivity_of_ones_own_says_makes_a_model(library):
+    page = nbformat.read(PAGE, as_version=4)
+    (source,) = (cell.source for cell in page.cells if "class LocalContrast" in cell.source)
+    (entry,) = (cell.source for cell in page.cells if "```yaml" in cell.source)
+    assert len(source.splitlines()) < 30
+    added = yaml.safe_load(entry.split("```yaml")[1].split("```")[0])
+    added["local-contrast"]["train"] |= {"steps": 8, "batch": 2, "crop": 32, "every": 4}
+    (library / "methods/diffusion/local_contrast.py").write_text(source)
+    (library.parent / "study/added.yml").write_text(yaml.safe_dump(added))
+
+    assert ("local-contrast", "gaussian", "bsd68") in catalogue.further()
+    made = restorers.fitted("local-contrast", "gaussian", 25, "smoke")
+    assert made.parameters == 20
+    clean = collections.centre_crop(collections.load("shipped/test")[1].pixels, 96)
+    noisy = problem("gaussian", 25).measure(clean, np.random.default_rng(0)).y.numpy()
+    assert psnr(made.restore(noisy), clean) > psnr(noisy, clean) + 3

@@ -23,9 +23,15 @@ OTHER = {  # those that take longest first
     "five_pictures": {"sigma": 50.0, "image": "brick"},
     "your_image": {"sigma": 50.0, "image": "brick"},
     "degradations": {"image": "brick", "seed": 3},
+    "your_own_diffusivity": {"level": 50.0, "image": "brick", "seed": 3},
     "last_word": {"level": 15.0, "baseline": "bm3d"},
 }
-TRAINS = {"p1_diffusivities", "border_classification", "learned_lambda"}  # and shows its progress
+TRAINS = {  # and shows its progress
+    "p1_diffusivities",
+    "border_classification",
+    "learned_lambda",
+    "your_own_diffusivity",
+}
 
 
 def told(page, notebook):

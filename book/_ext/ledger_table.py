@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 from bound_numbers import SCALES
 from docutils import nodes
+from sphinx.errors import NoUri
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
@@ -157,7 +158,11 @@ class Ledger(SphinxDirective):
         return found
 
     def _link(self, page: str) -> str:
-        return f'<a href="{self.env.app.builder.get_relative_uri(self.env.docname, page)}">page</a>'
+        try:
+            address = self.env.app.builder.get_relative_uri(self.env.docname, page)
+        except NoUri:  # on paper
+            return "page"
+        return f'<a href="{address}">page</a>'
 
 
 def _claim(says: str, detail: str, more: list[str]) -> Html:

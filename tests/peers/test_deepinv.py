@@ -1,12 +1,14 @@
 """deepinv beside the study: our denoisers at work there, theirs here, operators under the same names (`make peers`)."""
 
+import re
+
 import deepinv
 import numpy as np
 import pytest
 import torch
 
 import anisodiff
-from anisodiff.data import collections
+from anisodiff.data import collections, provenance
 from anisodiff.methods.base import Denoising
 from anisodiff.methods.denoisers.classical import Classical
 from anisodiff.methods.denoisers.rescaled import Rescaled
@@ -207,3 +209,19 @@ def test_a_singular_value_decomposition_of_ours_makes_physics_of_theirs(name, le
     same(operator.A_adjoint(y), physics.A_adjoint(y))
     same(operator.A_dagger(y), physics.A_dagger(y))
     same(operator.prox_l2(z, y, 0.7), physics.prox_l2(z, y, 0.7))
+
+
+# The page on denoising
+
+
+def test_the_code_that_the_book_shows_runs():
+    page = (provenance.ROOT / "book/use/denoise.md").read_text(encoding="utf-8")
+    shown = [
+        block for block in re.findall(r"(?ms)^```python\n(.*?)^```$", page) if "deepinv" in block
+    ]
+    assert len(shown) == 2
+    names = {}
+    for block in shown:
+        exec(block, names)
+    assert names["restored"].shape == (1, 1, SIDE, SIDE) and names["restored"].isfinite().all()
+    assert names["method"].name == "deepinv-tv"

@@ -92,7 +92,7 @@ class Image:
 def load(collection: str, *, last_word: bool = False) -> list[Image]:
     """The images of a collection, sorted by name.
 
-    ``last_word`` opens what is sealed, and is for :mod:`anisodiff.study.last_word` alone.
+    ``last_word`` opens what is sealed, and is for ``anisodiff.study.last_word`` alone.
     Raises ValueError for an unknown name and for a sealed collection, MissingCollection for one that is not at hand
     and cannot be fetched, and OSError for a damaged file (SHA-256 against ``registry.csv``).
     """

@@ -76,7 +76,7 @@ class Method(ABC):
         rng: np.random.Generator | None = None,
         samples: int = 1,
     ) -> Estimate:
-        """The estimate for a measurement ``y``, (C, H, W), of ``problem``, as :meth:`Problem.measure` gives both.
+        """The estimate for a measurement ``y``, (C, H, W), of ``problem``, as :meth:`.Problem.measure` gives both.
 
         ``rng`` is what a sampler draws from. Raises ValueError, naming what is missing, where the method needs what the
         problem or the call does not give.
@@ -120,7 +120,7 @@ class Method(ABC):
     def answer(self, y, problem, truth, rng, samples) -> tuple[Tensor, dict[str, float]]:
         """What a subclass computes: the images, (samples, C, H, W), and the numbers it chose, by name.
 
-        ``y`` is checked: (C, h, w) floats on 0..255. What :attr:`needs` names is there: ``problem.operator``, ``truth``
+        ``y`` is checked: (C, h, w) floats on 0..255. What ``needs`` names is there: ``problem.operator``, ``truth``
         of (C, H, W), which is None otherwise. So is ``rng`` where the method ``samples``. No gradients are recorded.
         """
 

@@ -52,7 +52,7 @@ class Restorer:
         rng: np.random.Generator | None = None,
         samples: int = 1,
     ) -> Estimate:
-        """As an :class:`Estimate`, with what the method chose; ``truth`` is for oracles, ``rng`` for samplers."""
+        """As an :class:`.Estimate`, with what the method chose; ``truth`` is for oracles, ``rng`` for samplers."""
         y, clean = (
             None if of is None else _channels(of).to(self.device) for of in (degraded, truth)
         )

@@ -100,7 +100,7 @@ class Text(NamedTuple):
 
 def texts(root: Path = ROOT) -> Iterator[Text]:
     """All that the lint reads: prose, a notebook's by its cells, and the texts of the YAML."""
-    for path in [root / "README.md", root / "CHANGELOG.md", *sorted(root.glob("book/*.md"))]:
+    for path in [root / "README.md", root / "CHANGELOG.md", *sorted(root.glob("book/**/*.md"))]:
         yield Text(str(path.relative_to(root)), 1, path.read_text(encoding="utf-8"))
     for path in sorted(root.glob("notebooks/*.ipynb")):
         for cell in nbformat.read(path, as_version=4).cells:

@@ -76,7 +76,7 @@ class Diffusion(Denoiser):
 
     With ``data`` the equation is ``u_t = div(g(u) grad u) + mu (f - u)``, f the degraded batch, mu learned for each
     step, which is followed by ``(u + tau mu f) / (1 + tau mu)``, a mean of the two, so that all guarantees stay.
-    g comes from a :class:`Diffusivity`, which says what it reads and by what it is bounded.
+    g comes from a :class:`.Diffusivity`, which says what it reads and by what it is bounded.
     Warns (UnstableStep) where ``tau bound > 1/4``. Raises ValueError for an input of another shape or with a NaN, and
     for a level (sigma) or a clean batch (truth) that is needed and missing.
     """
