@@ -45,10 +45,10 @@ def toy_sealed(monkeypatch, tmp_path, fresh):
     import numpy as np
     import PIL.Image
 
-    from anisodiff.data import collections, provenance
+    from anisodiff.data import collections, provenance, registry
 
     colour = np.random.default_rng(0).integers(0, 256, (2, 40, 48, 3), dtype=np.uint8)
-    lines = [line for line in collections._registry() if not line["path"].startswith("mcm18/")]
+    lines = [line for line in registry.lines() if not line["path"].startswith("mcm18/")]
     (tmp_path / "mcm18").mkdir()
     for name, pixels in zip(("1", "2"), colour, strict=True):
         path = tmp_path / f"mcm18/{name}.tif"
@@ -56,7 +56,7 @@ def toy_sealed(monkeypatch, tmp_path, fresh):
         told = {"path": f"mcm18/{name}.tif", "sha256": provenance.sha256(path)}
         lines.append(dict.fromkeys(lines[0], "") | told)
     monkeypatch.setenv("ANISODIFF_DATA", str(tmp_path))
-    monkeypatch.setattr(collections, "_registry", lambda: lines)
+    monkeypatch.setattr(registry, "lines", lambda: lines)
     collections.fingerprint.cache_clear()
     yield dict(zip(("1", "2"), colour, strict=True))
     collections.fingerprint.cache_clear()

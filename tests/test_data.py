@@ -6,7 +6,7 @@ import pooch
 import pytest
 from skimage.feature import match_template
 
-from anisodiff.data import collections, provenance
+from anisodiff.data import collections, provenance, registry
 from anisodiff.study import catalogue
 
 
@@ -97,7 +97,7 @@ def test_slices_have_a_subject_and_the_noisy_ones_are_left_out():
         "ct-subjects": (66, 9),
         "mri-subjects": (33, 4),
     }
-    with_subject = {line["path"] for line in collections._registry() if line["subject"]}
+    with_subject = {line["path"] for line in registry.lines() if line["subject"]}
     assert {path.split("/")[0] for path in with_subject} == set(counts)
 
 
@@ -170,7 +170,7 @@ def test_a_collection_missing_below_the_data_folder_says_both_ways(monkeypatch, 
     monkeypatch.setenv("ANISODIFF_DATA", str(tmp_path))
     assert not collections.available("set12") and collections.available("shipped/val")
     with pytest.raises(
-        collections.MissingCollection,
+        registry.MissingCollection,
         match=f"set12/01.png is not below .*{tmp_path}.* or unset it to download",
     ):
         collections.load("set12")
@@ -185,12 +185,12 @@ def test_a_collection_that_cannot_be_downloaded_says_both_ways(monkeypatch, tmp_
     monkeypatch.setattr(pooch, "retrieve", offline)
     assert not collections.available("set12")
     with pytest.raises(
-        collections.MissingCollection,
+        registry.MissingCollection,
         match=r"set12/01.png .*downloaded from https://.*point ANISODIFF_DATA",
     ):
         collections.load("set12")
     with pytest.raises(
-        collections.MissingCollection,
+        registry.MissingCollection,
         match=r"cannot be downloaded: point ANISODIFF_DATA at .*comes from",
     ):
         collections.load("ct")
@@ -213,12 +213,12 @@ def test_what_was_read_is_remembered_by_its_content(monkeypatch):
     assert provenance.used == {"shipped/val": collections.fingerprint("shipped/val")}
     assert collections.digest(loaded) != collections.digest(loaded[::-1])
 
-    lines = collections._registry()
+    lines = registry.lines()
     other = [line | {"sha256": "0" * 64} if "set12/01" in line["path"] else line for line in lines]
     print_of = collections.fingerprint.__wrapped__
     before = {name: print_of(name) for name in ("set12", "bsd68", "bsds500/val", "bsds500/val-500")}
     assert len(set(before.values())) == 4, "squares of images are not the images"
-    monkeypatch.setattr(collections, "_registry", lambda: other)
+    monkeypatch.setattr(registry, "lines", lambda: other)
     assert [name for name, was in before.items() if print_of(name) != was] == ["set12"]
 
 

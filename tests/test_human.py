@@ -6,7 +6,7 @@ import pytest
 from scipy.io import savemat
 
 from anisodiff.borders import human
-from anisodiff.data import collections
+from anisodiff.data import registry
 
 
 def line(column, rows=20, columns=30):
@@ -71,7 +71,7 @@ def test_missing_human_boundaries_say_how_to_get_them(tmp_path, monkeypatch, roo
     if root:
         monkeypatch.setenv("ANISODIFF_DATA", str(tmp_path))
     with pytest.raises(
-        collections.MissingCollection, match=r"groundTruth/val/101085.mat .*data/README.md"
+        registry.MissingCollection, match=r"groundTruth/val/101085.mat .*data/README.md"
     ):
         human.annotations("101085")
 

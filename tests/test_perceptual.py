@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from anisodiff.data import collections
+from anisodiff.data import collections, registry
 from anisodiff.metrics import perceptual
 
 
@@ -72,7 +72,7 @@ def test_lpips_of_the_inputs_is_the_published_one():
     try:
         collections.file(perceptual.WEIGHTS)
         photographs = collections.load("bsds500/val")[::5]
-    except collections.MissingCollection as missing:
+    except registry.MissingCollection as missing:
         pytest.skip(str(missing))
     values = []
     for one in photographs:

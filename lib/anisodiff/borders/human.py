@@ -19,7 +19,7 @@ from scipy.spatial import cKDTree
 from skimage.morphology import thin
 from tqdm import tqdm
 
-from ..data import collections, provenance
+from ..data import collections, provenance, registry
 from ..problems import problem, seeded
 from ..study import catalogue, evaluation, restorers, store
 from . import detection, recorded
@@ -35,7 +35,7 @@ def annotations(name: str) -> list[np.ndarray]:
     root = os.environ.get("ANISODIFF_DATA")
     path = Path(root or "").expanduser() / FOLDER / f"{name}.mat"
     if not root or not path.is_file():
-        raise collections.MissingCollection(
+        raise registry.MissingCollection(
             f"the human boundaries {FOLDER}/{name}.mat are not below ANISODIFF_DATA={root or ''}: point it at a folder "
             "that holds them (data/README.md gives the layout); they come with BSDS500, github.com/BIDS/BSDS500"
         )

@@ -14,10 +14,7 @@
 Names join with a plus: ``bsds500/train+test`` is the customary training set. Pixels are float32 on 0..255.
 """
 
-import csv
-import os
 import re
-import warnings
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -25,11 +22,7 @@ from pathlib import Path
 import numpy as np
 from skimage import io
 
-from . import provenance
-
-REGISTRY = Path(__file__).with_name(
-    "registry.csv"
-)  # path, SHA-256 and public address of every file
+from . import provenance, registry
 
 SHIPPED = {
     "train": [
@@ -75,10 +68,6 @@ COLLECTIONS = [
     *(f"shipped/{split}" for split in SHIPPED),
     *(name for name in FOLDERS if name not in SEALED),
 ]
-
-
-class MissingCollection(FileNotFoundError):
-    """A collection that is neither on this disk nor to be fetched; the message says both ways to get it."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +116,8 @@ def available(collection: str) -> bool:
 def file(path: str) -> Path:
     """A further file of the registry, its content checked; errors as for :func:`load`."""
     _refuse_sealed(path.partition("/")[0])
-    known = next(line for line in _registry() if line["path"] == path)
-    return _at_hand(_folder() / path, known)
+    known = next(line for line in registry.lines() if line["path"] == path)
+    return registry.at_hand(registry.folder() / path, known)
 
 
 def digest(images: list[Image]) -> str:
@@ -215,7 +204,7 @@ def _load_one(collection: str) -> tuple[Image, ...]:
     if collection.startswith("shipped/"):
         paths = _shipped(collection)
     else:
-        paths = [_at_hand(path, known) for path, known in _files(collection)]
+        paths = [registry.at_hand(path, known) for path, known in _files(collection)]
     images = tuple(Image(path.stem, _frozen(to_gray(io.imread(path)))) for path in paths)
     return _squares(images, *CROPPED[collection]) if collection in CROPPED else images
 
@@ -260,72 +249,17 @@ def _frozen(pixels: np.ndarray) -> np.ndarray:
     return pixels
 
 
-def _pooch():
-    """pooch, without the complaint in notebooks that its progress bar is plain."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pooch
-    return pooch
-
-
-def _root() -> Path | None:
-    variable = os.environ.get("ANISODIFF_DATA")
-    return Path(variable).expanduser() if variable else None
-
-
-def _folder() -> Path:
-    return _root() or Path(_pooch().os_cache("anisodiff"))
-
-
 def _files(collection: str) -> list[tuple[Path, dict]]:
     """Where each image of a collection is on this disk, or would be, with its line of the registry."""
-    return [(_folder() / line["path"], line) for line in _lines(collection)]
+    return [(registry.folder() / line["path"], line) for line in _lines(collection)]
 
 
 def _lines(collection: str) -> list[dict]:
     """The lines of the registry that a collection's images have."""
     return [
         line
-        for line in _registry()
+        for line in registry.lines()
         if line["path"].startswith(FOLDERS[collection])
         and line["path"].endswith((".png", ".jpg", ".tif"))
         and not line["path"].startswith(LEFT_OUT)
     ]
-
-
-@cache
-def _registry() -> list[dict]:
-    with REGISTRY.open(newline="") as file:
-        return sorted(csv.DictReader(file), key=lambda line: line["path"])
-
-
-def _at_hand(path: Path, known: dict) -> Path:
-    """The path, fetched if need be and allowed, its content checked."""
-    if not path.is_file():
-        _fetch(path, known)
-    found = provenance.sha256(path)
-    if found != known["sha256"]:
-        raise OSError(
-            f"{path} is damaged: its SHA-256 is {found[:12]}..., not {known['sha256'][:12]}...; delete it"
-        )
-    return path
-
-
-def _fetch(path: Path, known: dict) -> None:
-    ways = "point ANISODIFF_DATA at a folder that holds it (data/README.md gives the layout)"
-    if _root() is not None:
-        raise MissingCollection(
-            f"{known['path']} is not below ANISODIFF_DATA={_root()}: {ways}, or unset it to download"
-        )
-    if not known["url"]:
-        raise MissingCollection(
-            f"{known['path']} cannot be downloaded: {ways}; it comes from {known['source']}"
-        )
-    try:
-        _pooch().retrieve(
-            known["url"], f"sha256:{known['sha256']}", fname=path.name, path=path.parent
-        )
-    except Exception as error:  # requests, urllib3 and pooch each have their own
-        raise MissingCollection(
-            f"{known['path']} could not be downloaded from {known['url']} ({type(error).__name__}): {ways}"
-        ) from error

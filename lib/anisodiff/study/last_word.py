@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from ..data import collections, provenance
+from ..data import collections, provenance, registry
 from ..methods.device import chosen
 from ..metrics import distortion, perceptual
 from ..problems import problem
@@ -105,6 +105,6 @@ def _weights_of(run: runs.Run) -> list[runs.Run]:
 def _lpips_at_hand() -> bool:
     try:
         provenance.note(collections.file(perceptual.WEIGHTS))
-    except collections.MissingCollection:
+    except registry.MissingCollection:
         return False
     return True
