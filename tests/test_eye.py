@@ -169,18 +169,20 @@ def said(page):
 
 def test_a_film_runs_under_the_slider(film):
     page = film()
-    assert said(page) == ["slow", "0: 17.25 dB"]
+    assert said(page) == ["slow", "0: 17.25 dB, gray from 100 to 100"]
     dot = "document.querySelector('.film circle').cx.baseVal.value"
     before = page.evaluate(dot)
     page.get_by_label("Step").focus()
     page.keyboard.press("ArrowRight")
-    assert said(page) == ["slow", "1: 20.17 dB"] and page.evaluate(dot) > before
+    assert (
+        said(page) == ["slow", "1: 20.17 dB, gray from 110 to 110"] and page.evaluate(dot) > before
+    )
     page.get_by_label("Value").fill("1")
     page.wait_for_function("document.querySelector('.film output').textContent === 'fast'")
     page.wait_for_function(
         "document.querySelectorAll('.film output')[1].textContent.startsWith('1:')"
     )
-    assert said(page) == ["fast", "1: 34.15 dB"], "the step stays"
+    assert said(page) == ["fast", "1: 34.15 dB, gray from 130 to 130"], "the step stays"
     page.get_by_label("Step").fill("3")
     assert page.locator(".film figure").nth(1).is_hidden(), "no step follows, so there is no g"
 
@@ -192,14 +194,14 @@ def test_a_pixel_says_its_numbers(film):
     box = image.bounding_box()
     page.mouse.move(box["x"] + 4.5 / 8 * box["width"], box["y"] + 3.5 / 8 * box["height"])
     page.wait_for_function("document.querySelector('.film output.pixel').textContent")
-    text = "row 3, column 4: gray 80, gradient 57, g 0.40, changed so far by −20"
+    text = "row 3, column 4: gray 80, gradient 57, g 0.40, changes by 50 in the next step"
     assert said(page)[-1] == text
     image.focus()
     page.keyboard.press("ArrowLeft")
     page.wait_for_function(
         "document.querySelector('.film output.pixel').textContent.includes('column 3')"
     )
-    assert "gray 120, gradient 40, g 0.40, changed so far by 20" in said(page)[-1]
+    assert "gray 120, gradient 40, g 0.40, changes by 10 in the next step" in said(page)[-1]
 
 
 def test_a_film_plays_unless_motion_is_unwelcome(film):

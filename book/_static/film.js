@@ -1,6 +1,7 @@
 // A diffusion that runs under a slider: the image, its diffusivity map, and the PSNR so far with a dot where one is.
 // <div class="film" data-films> (JSON: [[what changes, [[its value, bundle], ...], the first shown], ...]) holds a text
-// for who has no scripts. A bundle is [{step, psnr, image, g}], g being left out where there is none.
+// for who has no scripts; data-maps is what the maps show. A bundle is [{step, psnr, range, image, g}], without g where
+// there is none.
 // A pixel that is pointed at, or reached with the arrow keys, says its numbers.
 const SVG = "http://www.w3.org/2000/svg";
 const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -11,6 +12,8 @@ function drawn(tag, attributes, text = "") {
   made.textContent = text;
   return made;
 }
+
+const signed = (value) => String(value).replace("-", "−");
 
 // The PSNR over the steps; at(frame) moves the dot.
 function curve(frames) {
@@ -51,7 +54,7 @@ function film(box) {
   const value = element("input", { type: "range", min: 0 });
   const step = element("input", { type: "range", min: 0, value: 0 });
   const [valueSaid, stepSaid, pixelSaid] = [element("output"), element("output"), element("output", { className: "pixel" })];
-  const pictures = ["the image", "its g: white flows"].map((name) => element("img", { className: "dark-light", alt: name, draggable: false }));
+  const pictures = ["the image", `its ${box.dataset.maps}: white flows`].map((name) => element("img", { className: "dark-light", alt: name, draggable: false }));
   const figures = pictures.map((picture) => element("figure", {}, picture, element("figcaption", {}, picture.alt)));
   const graph = element("div", { className: "curve" });
   const play = element("button", { type: "button" }, "Play");
@@ -69,7 +72,8 @@ function film(box) {
   };
   async function say() {
     const frame = frames[step.value];
-    const [now, start, g] = await Promise.all([frame.image, frames[0].image, frame.g].map((source) => source && grays(source)));
+    const following = frames[Number(step.value) + 1];
+    const [now, next, g] = await Promise.all([frame.image, following?.image, frame.g].map((source) => source && grays(source)));
     if (frame !== frames[step.value]) return; // another one is shown by now
     point.x = Math.min(now.width - 1, Math.max(0, point.x));
     point.y = Math.min(now.height - 1, Math.max(0, point.y));
@@ -77,8 +81,11 @@ function film(box) {
     const gray = now.value(x, y);
     const gradient = Math.hypot(now.value(x + 1, y) - gray, now.value(x, y + 1) - gray);
     const parts = [`row ${y}, column ${x}: gray ${gray}`, `gradient ${gradient.toFixed(0)}`];
-    if (g) parts.push(`g ${(g.value(x, y) / 255).toFixed(2)}`);
-    parts.push(`changed so far by ${String(gray - start.value(x, y)).replace("-", "−")}`);
+    if (g) parts.push(`${box.dataset.maps} ${(g.value(x, y) / 255).toFixed(2)}`);
+    if (next) {
+      const count = following.step - frame.step;
+      parts.push(`changes by ${signed(next.value(x, y) - gray)} in the next ${count === 1 ? "step" : `${count} steps`}`);
+    }
     pixelSaid.textContent = parts.join(", ");
   }
   function show() {
@@ -87,7 +94,7 @@ function film(box) {
     figures[1].hidden = !frame.g;
     if (frame.g) pictures[1].src = frame.g;
     plotted.at(frame);
-    stepSaid.textContent = `${frame.step}: ${frame.psnr.toFixed(2)} dB`;
+    stepSaid.textContent = `${frame.step}: ${frame.psnr.toFixed(2)} dB, gray from ${frame.range.map(signed).join(" to ")}`;
     step.setAttribute("aria-valuetext", `step ${stepSaid.textContent}`);
     if (pixelSaid.textContent) say();
   }

@@ -100,7 +100,8 @@ def wipe(photographs: list[str], levels: list[float], start: dict) -> None:
 def frames(
     states: list[np.ndarray], maps: dict[int, np.ndarray], clean: np.ndarray, steps: list[int]
 ) -> list[dict]:
-    """The bundle of a film: states of a diffusion, (H, W) on 0..255, after some ``steps``, with their PSNR in dB.
+    """The bundle of a film: states of a diffusion, (H, W) on 0..255, after some ``steps``, with their PSNR in dB and
+    their ``range`` in gray levels, which is that before they are clipped.
 
     ``maps`` are the diffusivity maps, on 0..1, by the step that they follow; a state may have none. Without loss, so
     that a pixel says what it is to a gray level.
@@ -108,6 +109,7 @@ def frames(
     found = []
     for step in steps:
         frame = {"step": step, "psnr": round(clipped_psnr(states[step], clean), 2)}
+        frame["range"] = [round(float(of(states[step]))) for of in (np.min, np.max)]
         frame["image"] = webp(np.clip(states[step], 0, 255), lossless=True)
         if step in maps:
             frame["g"] = webp(255 * maps[step], lossless=True)
@@ -115,10 +117,10 @@ def frames(
     return found
 
 
-def film(films: list[tuple[str, list[tuple[str, str]], int]]) -> None:
+def film(films: list[tuple[str, list[tuple[str, str]], int]], maps: str = "g") -> None:
     """Display a diffusion under sliders: for each thing that changes its name, its values as (text, bundle), and which
-    of them is shown first."""
-    data = f'data-films="{html.escape(json.dumps(films))}"'
+    of them is shown first. ``maps`` is what the maps show, g or its magnitude."""
+    data = f'data-films="{html.escape(json.dumps(films))}" data-maps="{maps}"'
     note = "In the book, where scripts run, the diffusion runs here under a slider."
     display_markup(f'<div class="film" {data}><p>{note}</p></div>', "<film>")
 
