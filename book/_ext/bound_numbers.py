@@ -23,6 +23,7 @@ from anisodiff.data import provenance
 from anisodiff.metrics import statistics
 from anisodiff.reports import budgets, claims, records
 from anisodiff.reports.claims import UnknownNumber
+from anisodiff.reports.pages.tables import number
 from anisodiff.study import evaluation
 
 COLLECTION = "bsds500/val"
@@ -78,7 +79,7 @@ def gain(key: str) -> tuple[str, str, list[Path]]:
 
 def _with_interval(interval, digits: int, paired: bool, over: str, files: list[Path]):
     sign = "+" if paired else ""
-    mean, low, high = (f"{value:{sign}z.{digits}f}".replace("-", "−") for value in interval)
+    mean, low, high = (number(value, digits, sign) for value in interval)
     tooltip = (
         f"{'Mean paired difference' if paired else 'Mean'} over {over}, "
         f"95 % interval {low} to {high}{', not significant' if paired and interval[1] <= 0 <= interval[2] else ''}; "
