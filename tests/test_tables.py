@@ -193,3 +193,60 @@ def test_models_and_heads_stay_in_sight_when_the_rest_scrolls(opened):
     assert box.evaluate("(element) => [element.scrollLeft, element.scrollTop]") == [300, 300]
     assert (first.bounding_box()["x"], head.bounding_box()["y"]) == pytest.approx(before, abs=1)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.fixture
+def numbered(opened):
+    """A page with two paragraphs of three numbers each and a table of two."""
+    made = iter(range(1, 9))
+
+    def number(_):
+        at = next(made)
+        return f'<abbr class="number measured" title="from file {at}">{at}.00</abbr>'
+
+    paragraph, cells = "<p>N, N and N dB.</p>", "<tr><td>N</td></tr>"
+    body = 2 * paragraph + f"<table><tbody>{2 * cells}</tbody></table>"
+    body = re.sub("N", number, body)
+    return lambda **settings: opened(body, script="numbers", **settings)
+
+
+def test_numbers_say_their_source_to_the_keyboard_with_one_stop_a_block(numbered):
+    page = numbered()
+    tip, stops = page.locator(".number-tip"), []
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        stops.append(tip.inner_text().splitlines()[0])
+    assert stops == ["from file 1", "from file 4", "from file 7"]
+    page.keyboard.press("ArrowRight")
+    focused = page.locator("abbr:focus")
+    assert focused.inner_text() == "8.00" and focused.get_attribute("role") == "button"
+    assert (
+        page.locator(f"#{focused.get_attribute('aria-describedby')}")
+        .inner_text()
+        .startswith("from file 8")
+    )
+    assert "2 of 2" in tip.inner_text()
+    page.keyboard.press("Escape")
+    assert tip.is_hidden() and focused.get_attribute("aria-describedby") is None
+    page.keyboard.press("Enter")
+    assert tip.is_visible()
+    page.keyboard.press("Shift+Tab")
+    assert tip.inner_text().startswith("from file 4")
+
+
+def test_numbers_say_their_source_to_a_finger_and_to_the_pointer(numbered):
+    page = numbered(has_touch=True)
+    tip = page.locator(".number-tip")
+    page.locator("abbr").nth(2).tap()
+    assert tip.inner_text() == "from file 3"
+    box = tip.bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 390, "all of it is on the screen"
+    page.touchscreen.tap(200, 700)
+    assert tip.is_hidden()
+    page = numbered()
+    page.locator("abbr").nth(4).hover()
+    tip = page.locator(".number-tip")
+    assert tip.inner_text() == "from file 5"
+    tip.hover()
+    page.wait_for_timeout(300)
+    assert tip.is_visible(), "the pointer may go to it"

@@ -9,8 +9,8 @@
 ``{published}`TABLE ROW COLUMN [METRIC]```
     a number of data/published.yml.
 
-A tooltip says where the number comes from, for measured ones with the 95 % interval over the images, for gains over
-images and trainings. A key that leads nowhere is a warning, which fails the build, and says what there is.
+A tooltip (numbers.js) says where the number comes from, for measured ones with the 95 % interval over the images, for
+gains over images and trainings. A key that leads nowhere is a warning, which fails the build, and says what there is.
 """
 
 from pathlib import Path
@@ -143,4 +143,5 @@ def setup(app):
     app.add_role("measured", NumberRole(measured))
     app.add_role("gain", NumberRole(gain))
     app.add_role("published", NumberRole(published))
+    app.add_js_file("numbers.js")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

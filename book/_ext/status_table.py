@@ -15,7 +15,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from anisodiff.data.provenance import ROOT
-from anisodiff.reports.pages import drift, numbers
+from anisodiff.reports.pages import device, drift, numbers
 from anisodiff.reports.pages.tables import number
 
 logger = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ def _facts(run: dict) -> tuple[str, ...]:
     return (
         run["date"][:16].replace("T", " "),
         commit,
-        run["device"],
+        device(run),
         f"{run['seconds']:.0f}",
         run["parameters"].get("profile", "–"),
     )

@@ -2,6 +2,7 @@
 
 import html
 import math
+import re
 import time
 from collections import Counter
 from typing import Any
@@ -184,11 +185,16 @@ def commit(record: dict[str, Any]) -> str:
     return f"commit {record['commit']}" + (" with local changes" if record["dirty"] else "")
 
 
+def device(record: dict[str, Any]) -> str:
+    """The device of a provenance record in words: a CPU's one thread is not "1 threads"."""
+    return re.sub(r"\b1 threads$", "1 thread", record["device"])
+
+
 def as_html(record: dict[str, Any]) -> str:
     """A provenance record as a collapsed block of HTML."""
     rows = {
         "Code": commit(record),
-        "Device": record["device"],
+        "Device": device(record),
         "Run": f"{record['date']}, {record['seconds']:g} s",
         "Parameters": ", ".join(
             f"{name} = {value!r}" for name, value in record["parameters"].items()
