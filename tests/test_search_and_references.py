@@ -35,7 +35,7 @@ def test_references_are_called_by_their_names():
         "a": "Perona, Pietro and Malik, Jitendra",
         "b": "Zhang, Kai and Zuo, Wangmeng and Zhang, Lei",
         "c": "Zhang, Richard and Isola, Phillip and Efros, Alexei",
-        "d": "{van} der Berg, Ann and others",
+        "d": r"Catt{\'e}, Francine and others",
     }
     text = "".join(
         f"@misc{{{key}, author = {{{who}}}, year = 2018}}" for key, who in people.items()
@@ -43,4 +43,4 @@ def test_references_are_called_by_their_names():
     entries = parse_string(text, "bibtex").entries.values()
     labels = list(named_references.NameLabels().format_labels(list(entries)))
     assert labels[:3] == ["Perona and Malik, 2018", "Zhang et al., 2018a", "Zhang et al., 2018b"]
-    assert labels[3].endswith("Berg et al., 2018")
+    assert labels[3] == "Catté et al., 2018"

@@ -250,3 +250,13 @@ def test_numbers_say_their_source_to_a_finger_and_to_the_pointer(numbered):
     tip.hover()
     page.wait_for_timeout(300)
     assert tip.is_visible(), "the pointer may go to it"
+
+
+def test_results_of_a_search_cite_prose(opened):
+    stub = "new DOMParser().parseFromString(markup, 'text/html').body.textContent"
+    page = opened(
+        f"<script>Search = {{ htmlToText: (markup) => {stub} }}</script>", script="search"
+    )
+    parts = '<div class="cell_input">import numpy</div><span class="math">x^2</span><td>a</td>'
+    said = page.evaluate("(markup) => Search.htmlToText(markup)", f"<p>kept</p>{parts}")
+    assert said.split() == ["kept", "a"]

@@ -20,10 +20,13 @@ class NameLabels(BaseLabelStyle):
 
 
 def _label(entry) -> str:
-    last = [" ".join(person.prelast_names + person.last_names) for person in _people(entry)]
+    last = [
+        " ".join(map(str, person.rich_prelast_names + person.rich_last_names))
+        for person in _people(entry)
+    ]
     several = len(last) > 2 or last[1:] == ["others"]
     names = f"{last[0]} et al." if several else " and ".join(last) or entry.key
-    return f"{names.replace('{', '').replace('}', '')}, {entry.fields.get('year', 'n.d.')}"
+    return f"{names}, {entry.fields.get('year', 'n.d.')}"
 
 
 def _people(entry):
