@@ -32,7 +32,7 @@ def contents(paths):
     return digest.hexdigest()[:12]
 
 
-SOURCES = files("_config.yml", "_toc.yml", "book/**/*", "*.md", "study/*", "data/*.yml", "data/scores/**/*", "lib/**/*.py")
+SOURCES = files("_config.yml", "_toc.yml", "book/**/*", "*.md", "study/*", "data/*.yml", "data/*.csv", "data/scores/**/*", "lib/**/*.py")
 
 
 wildcard_constraints:

@@ -134,6 +134,13 @@ def test_a_page_shows_the_verdicts_and_keeps_them(monkeypatch):
     text = re.sub("<[^>]+>", " ", data["text/html"]).replace("&nbsp;", " ")
     for part in ("“it is better”", "the source, top", "gain, dB: above 0.5 (noticeable)"):
         assert part in text
+    assert data["text/html"].startswith("<details") and "2 undecided" not in data["text/plain"]
+    assert data["text/plain"].startswith("Claims put to the test: 1 ")
+    page.verdicts()
+    assert shown[1][1]["metadata"] == {"verdicts": {}}, "each is shown once"
+    page.verdict("better", (0.7, 0.6, 0.8), PASSES)
+    with pytest.raises(ValueError, match=r"page.verdicts\(\) has not shown: better"):
+        page.finish()
     assert "0.70   0.60 to 0.80" in text and "0.90   0.80 to 1.00" in text
     assert "−0.6   −0.7 to −0.6" in text and " 9.0 " in text
     with pytest.raises(ValueError, match="claim 'better' belongs to page 'toy', not to 'other'"):

@@ -290,12 +290,11 @@ def test_the_front_holds_those_that_nobody_beats():
 
 def test_a_table_to_sort():
     text = tables.sortable(
-        ["name", "dB"],
+        [tables.Head("name", choose=True), "dB"],
         [["a<b", (20.123, "20.1")], [tables.Html("<b>c</b>"), (21, "21")]],
         "cap",
-        ["name"],
     )
-    assert "<caption>cap</caption>" in text and "<th data-choose>name</th><th>dB</th>" in text
+    assert "<caption>cap</caption>" in text and '<th scope="col" data-choose>name</th>' in text
     assert "a&lt;b" in text and "<td><b>c</b></td>" in text
     assert re.findall(r'data-value="([^"]+)"', text) == ["20.123", "21"]
     assert tables.number(-0.04, 1) == "0.0" and tables.number(-1.26, 1, "+") == "−1.3"

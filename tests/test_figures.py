@@ -198,6 +198,5 @@ def test_an_interval_is_one_cell_with_signs():
     )
     assert figures.interval((-0.0126, -0.02, 0.001), digits=3).startswith("−0.013<br>")
     assert (
-        figures.interval((-0.001, -0.004, 0.0))
-        == "+0.00<br><small>+0.00&nbsp;to&nbsp;+0.00</small>"
+        figures.interval((-0.001, -0.004, 0.0)) == "0.00<br><small>0.00&nbsp;to&nbsp;0.00</small>"
     )

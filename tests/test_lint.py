@@ -1,5 +1,7 @@
 """No number is typed where a role or a file should give it: what the lint finds, leaves alone, and says."""
 
+import re
+
 import nbformat
 import pytest
 
@@ -164,3 +166,19 @@ def test_each_exception_is_used_and_has_a_reason():
     prose = [" ".join(text.content.split()) for text in lint.texts()]
     for phrase, reason in lint.ALLOWED.items():
         assert reason and any(phrase in text for text in prose), phrase
+
+
+def test_a_difference_has_its_sign_where_the_sentence_has_no_direction():
+    """ "They lose +0.13 dB" says two things at once."""
+    role = r"\{(?:measured|gain)\}`\S+ - [^`]*`"
+    listed = rf"{role}(?:,? (?:and )?{role})*"
+    word = r"(?:los(?:e|es|t|ing)|below|worse|less|behind)"
+    wrong = re.compile(rf"\b{word}\b(?: \w+){{0,6}} {role}|{listed}(?: dB)? {word}\b")
+    assert wrong.search("They lose {measured}`a - b gaussian 25 psnr` dB.")
+    assert wrong.search("by {gain}`a - b` and {gain}`a - c` dB below it")
+    found = [
+        f"{where}: {match.group()}"
+        for where, _, text in lint.texts()
+        for match in wrong.finditer(" ".join(text.split()))
+    ]
+    assert not found, "\n".join(found)

@@ -28,7 +28,11 @@ clip: bool = True  # whether to clip
 profile: str = "quick"  # budget of the run {smoke, quick, paper}"""
 BODY = """\
 page.number("psnr", 20 + sigma / 100)
-display({"text/html": f"<img alt='noise {sigma}'>"}, metadata={"figure": "noise"}, raw=True)"""
+display({"text/html": f"<img alt='noise {sigma}'>"}, metadata={"figure": "noise"}, raw=True)
+cells = f"<tr><td>best</td><td>{sigma / 10:.1f}</td><td>3 s</td></tr>"
+head = "<tr><th>model</th><th>dB</th><th>took</th></tr>"
+table = f"<table><caption>scores</caption><thead>{head}</thead><tbody>{cells}</tbody></table>"
+display({"text/html": table}, raw=True)"""
 READING = (
     BODY
     + """
@@ -234,13 +238,28 @@ def test_a_page_leaves_its_provenance_with_all_files_read_and_is_compared(study)
     assert record["used"] == {"data/weights/model": provenance.sha256(b"trained")[:12]}
     assert str(study) not in book.read_text(), "a path of this machine"
 
-    status, said = page(study, "compare", "first", "-p", "sigma", "35")
+    summary = study / "summary.md"
+    summary.write_text("before\n")
+    asked = ("-p", "sigma", "35", "--summary", summary)
+    status, said = page(study, "compare", "first", *asked)
     assert status == 0
     assert said.splitlines()[1].split() == ["psnr", "20.25", "20.35", "+0.10"]
+    assert "cell-3: 1 of 1 values differ" in said
+    text = summary.read_text()
+    assert text.startswith(
+        "before\n## first: the book and this run\n\nParameters of this run: sigma = 35.0.\n"
+    )
+    assert "\n|  | book | this run | difference |\n| --- | ---: | ---: | ---: |\n" in text
+    assert "\n| psnr | 20.25 | 20.35 | +0.10 |\n" in text
+    assert "<summary>scores: 1 of 1 values differ</summary>" in text
+    assert "\n| best, dB | 2.5 | 3.5 | +1.0 |\n" in text and "took" not in text, (
+        "times differ anyway"
+    )
     html = (study / "_build/compare/first.html").read_text()
     assert "<td>25.0</td>" in html
     assert "<td>35.0</td>" in html
     assert "<div><img alt='noise 25.0'></div><div><img alt='noise 35.0'></div>" in html
+    assert "scores: 1 of 1 values differ" in html and "<td>+1.0</td>" in html
 
 
 def test_the_token_of_a_page_changes_with_what_it_is_made_from_and_with_nothing_else(study):

@@ -24,6 +24,7 @@ from anisodiff.reports import (
     freedoms,
     last_word,
     ledger,
+    names,
     orders,
     records,
 )
@@ -465,9 +466,8 @@ def test_a_table_beside_the_paper(monkeypatch):
     ]
     monkeypatch.setattr(cncl_comparison, "_entries", lambda table: found)
     table = cncl_comparison.beside_the_paper("toy", ("15",), {"psnr": 2, "ssim": 3})
-    assert table.to_dict("records") == [
-        {"": "FoE-S<br><small>foe-s</small>", "15": "31.50/.891<br><small>30/.9</small>"}
-    ]
+    named = f"FoE-S<br><small>{names.link('foe-s')}</small>"
+    assert table[["", "15"]].iloc[-1].tolist() == [named, "31.50/0.891<br><small>30/0.9</small>"]
     counts = cncl_comparison.verdicts("toy", without=("input",))
     assert counts.to_dict() == {"exceeded": 1, "reproduced": 1}
 

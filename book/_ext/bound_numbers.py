@@ -9,8 +9,8 @@
 ``{published}`TABLE ROW COLUMN [METRIC]```
     a number of data/published.yml.
 
-A tooltip says where the number comes from, for measured ones with the 95 % interval over the images, for gains over
-images and trainings. A key that leads nowhere is a warning, which fails the build, and says what there is.
+A tooltip (numbers.js) says where the number comes from, for measured ones with the 95 % interval over the images, for
+gains over images and trainings. A key that leads nowhere is a warning, which fails the build, and says what there is.
 """
 
 from pathlib import Path
@@ -23,6 +23,7 @@ from anisodiff.data import provenance
 from anisodiff.metrics import statistics
 from anisodiff.reports import budgets, claims, records
 from anisodiff.reports.claims import UnknownNumber
+from anisodiff.reports.pages.tables import number
 from anisodiff.study import evaluation
 
 COLLECTION = "bsds500/val"
@@ -78,7 +79,7 @@ def gain(key: str) -> tuple[str, str, list[Path]]:
 
 def _with_interval(interval, digits: int, paired: bool, over: str, files: list[Path]):
     sign = "+" if paired else ""
-    mean, low, high = (f"{value:{sign}z.{digits}f}".replace("-", "−") for value in interval)
+    mean, low, high = (number(value, digits, sign) for value in interval)
     tooltip = (
         f"{'Mean paired difference' if paired else 'Mean'} over {over}, "
         f"95 % interval {low} to {high}{', not significant' if paired and interval[1] <= 0 <= interval[2] else ''}; "
@@ -142,4 +143,5 @@ def setup(app):
     app.add_role("measured", NumberRole(measured))
     app.add_role("gain", NumberRole(gain))
     app.add_role("published", NumberRole(published))
+    app.add_js_file("numbers.js")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -20,9 +20,15 @@ from sphinx.util.docutils import SphinxDirective
 
 from anisodiff.data.provenance import ROOT
 from anisodiff.reports import claims, findings, ledger
-from anisodiff.reports.pages.tables import Html, command, number, sortable, verdict
+from anisodiff.reports.pages.tables import Head, Html, command, number, sortable, verdict
 
-HEADS = ("Claim", "Published", "Measured", "Verdict", "Where")  # a telephone shows the first four
+HEADS = (  # a telephone shows the first four
+    "Claim",
+    "Published",
+    "Measured",
+    Head("Verdict", choose=True),
+    Head("Where", choose=True),
+)
 NAMES = {"psnr": "PSNR, dB", "ssim": "SSIM", "lpips": "LPIPS", "q": "Q"}
 DIGITS = {"psnr": 2, "ssim": 3, "lpips": 3, "q": 1, "seconds": 3}
 NUMBERS_PAGE = "notebooks/cncl_comparison"
@@ -53,7 +59,7 @@ class Ledger(SphinxDirective):
             (*row, Html(verdict(reached) + _small(aside)), where)
             for *row, reached, aside, where in rows
         ]
-        table = sortable(HEADS, rows, choose=("Verdict", "Where"))
+        table = sortable(HEADS, rows)
         return [
             nodes.paragraph("", f"{len(rows)} verdicts: {said}."),
             nodes.raw("", table, format="html"),
@@ -138,8 +144,8 @@ class Ledger(SphinxDirective):
         ]
         count = Counter(sources[one["source"]]["name"] for one in listed.values())
         said = ", ".join(f"{number} of the {name}" for name, number in count.items())
-        heads = ("Sentence", "Why it is not tested", "Page", "Where")
-        table = sortable(heads, rows, choose=("Page",))
+        heads = ("Sentence", "Why it is not tested", Head("Page", choose=True), "Where")
+        table = sortable(heads, rows)
         return [
             nodes.paragraph("", f"{len(rows)} sentences: {said}."),
             nodes.raw("", table, format="html"),
@@ -154,7 +160,10 @@ class Ledger(SphinxDirective):
                 self.env.note_dependency(str(path))
                 for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
                     for output in cell.get("outputs", []):
-                        found |= output.get("metadata", {}).get("verdicts", {})
+                        for claim, by_case in (
+                            output.get("metadata", {}).get("verdicts", {}).items()
+                        ):
+                            found.setdefault(claim, {}).update(by_case)
         return found
 
     def _link(self, page: str) -> str:

@@ -1,15 +1,22 @@
-"""Directive ``status``: when, where and from what each executed page of the book was made.
+"""Directives ``status``: when, where and from what each executed page of the book was made; and ``drift``: by how much
+its numbers have moved since the last release.
 
-Reads what the pipeline left in each notebook's metadata, ``nb["metadata"]["anisodiff"]``.
+The first reads what the pipeline left in each notebook's metadata, ``nb["metadata"]["anisodiff"]``, the second
+``data/numbers.csv`` and the notebooks' outputs.
 """
 
 import json
 from pathlib import Path
 
+import nbformat
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+
+from anisodiff.data.provenance import ROOT
+from anisodiff.reports.pages import device, drift, numbers
+from anisodiff.reports.pages.tables import number
 
 logger = logging.getLogger(__name__)
 
@@ -46,12 +53,43 @@ class Status(SphinxDirective):
         )
 
 
+class Drift(SphinxDirective):
+    """A sentence, a row for each notebook of the table of contents, and which numbers are beyond their tolerance."""
+
+    def run(self):
+        self.env.note_dependency(str(ROOT / "data/numbers.csv"))
+        before, rows, found = numbers.recorded(ROOT), [], {}
+        for name in self.env.external_site_map:
+            path = Path(self.env.doc2path(name))
+            if path.suffix != ".ipynb":
+                continue
+            self.env.note_dependency(str(path))
+            page = nbformat.read(path, as_version=4)
+            one = found[path.stem] = drift.of(path.stem, page, before)
+            cells = _moves(one) if one else (f"not run with profile {drift.PROFILE}", "", "", "")
+            rows.append(_row(_link(name, _title(page, name)), *map(_text, cells)))
+        heads = ("Page", "Numbers compared", "Beyond tolerance", "Largest move", "New, gone")
+        parts = [_text(f"{drift.total(found)}."), _table(heads, rows)]
+        far = drift.moved(found)
+        if len(far):
+            listed = [_row(*map(_text, (name, *texts))) for name, *texts in far.itertuples()]
+            table = _table(("Number", *map(str.capitalize, far.columns)), listed)
+            title = nodes.title("", "Beyond their tolerance")
+            parts.append(nodes.admonition("", title, table, classes=["dropdown", "run"]))
+        return parts
+
+
+def _moves(one: drift.Drift) -> tuple[str, ...]:
+    largest = f"{number(one.largest, 1)} tolerances"
+    return number(one.compared, 0), str(len(one.beyond)), largest, f"{one.new}, {one.gone}"
+
+
 def _facts(run: dict) -> tuple[str, ...]:
     commit = run["commit"][:10] + (", modified" if run["dirty"] else "")
     return (
         run["date"][:16].replace("T", " "),
         commit,
-        run["device"],
+        device(run),
         f"{run['seconds']:.0f}",
         run["parameters"].get("profile", "–"),
     )
@@ -113,4 +151,5 @@ def _table(heads: tuple[str, ...], rows: list[nodes.Node]) -> nodes.Node:
 
 def setup(app):
     app.add_directive("status", Status)
+    app.add_directive("drift", Drift)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

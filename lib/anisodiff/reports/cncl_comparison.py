@@ -9,7 +9,7 @@ from ..data import collections
 from ..metrics import statistics
 from ..metrics.distortion import BETTER
 from ..study import catalogue
-from . import claims, comparison, ledger, records
+from . import claims, comparison, ledger, names, records
 from .orders import order
 
 ROWS = {  # our models, and the row of the paper's tables that each stands beside
@@ -54,7 +54,7 @@ def beside_the_paper(table: str, columns: tuple[str, ...], digits: dict[str, int
     }
     rows = []
     for model, row in ROWS.items():
-        line = {"": row if row == model else f"{row}<br><small>{model}</small>"}
+        line = {"": f"{row}<br><small>{names.link(model)}</small>"}
         for column in columns:
             cells = [measured.get((model, column, metric)) for metric in digits]
             if all(cells):
@@ -199,7 +199,6 @@ def _entries(table: str) -> list[ledger.Entry]:
 
 
 def _beside(cells: list[tuple[float, float]], digits: list[int]) -> str:
-    ours = [f"{cell[0]:.{places}f}" for cell, places in zip(cells, digits, strict=True)]
-    printed = [f"{cell[1]:g}" for cell in cells]
-    upper, lower = ("/".join(value.lstrip("0") for value in line) for line in (ours, printed))
-    return f"{upper}<br><small>{lower}</small>"
+    ours = "/".join(f"{cell[0]:.{places}f}" for cell, places in zip(cells, digits, strict=True))
+    printed = "/".join(f"{cell[1]:g}" for cell in cells)
+    return f"{ours}<br><small>{printed}</small>"

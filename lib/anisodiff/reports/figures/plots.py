@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ...metrics.statistics import mean_interval
+from ..pages.tables import signed as signed_cell
 from .house import BADGE, CYCLE, MARKERS, MUTED, WIDTH
 
 
@@ -145,8 +146,7 @@ def gains(tables: dict[str, pd.DataFrame], names: dict[str, str], baseline: str)
 
 def interval(values: tuple[float, float, float], digits: int = 2) -> str:
     """A cell of a table (HTML): the mean, under it low and high, each with its sign."""
-    mean, low, high = (f"{value:+z.{digits}f}".replace("-", "−") for value in values)
-    return f"{mean}<br><small>{low}&nbsp;to&nbsp;{high}</small>"
+    return signed_cell(values, digits)
 
 
 def signed(g: np.ndarray) -> np.ndarray:

@@ -2,7 +2,9 @@
 
 import html
 import math
+import re
 import time
+from collections import Counter
 from typing import Any
 
 from ...data import provenance
@@ -54,7 +56,7 @@ class Page:
         self.name = name
         self.parameters = parameters
         self._started = time.perf_counter()
-        self._verdicts: dict[str, dict[str, dict]] = {}
+        self._pending: dict[str, dict[str, dict]] = {}  # verdicts that are not shown yet
         self._stamp = provenance.stamp(chosen())
         provenance.watch()
 
@@ -108,7 +110,7 @@ class Page:
             )
         provenance.note(findings.CLAIMS)
         control = control or (float(known["control_value"]),) * 3
-        self._verdicts.setdefault(claim, {})[case] = {
+        self._pending.setdefault(claim, {})[case] = {
             "verdict": reached.word,
             "why": reached.why,
             "interval": list(map(float, interval)),
@@ -117,18 +119,22 @@ class Page:
         }
 
     def verdicts(self) -> None:
-        """Show the claims put to the test on this page so far, and keep the verdicts in the output's metadata."""
+        """Show, folded, the claims put to the test since this was called last; keep them in the output's metadata."""
         from IPython.display import display
 
-        shown = {
-            "text/html": _verdict_table(self._verdicts),
-            "text/plain": f"{len(self._verdicts)} claims",
-        }
-        display(shown, metadata={"verdicts": self._verdicts}, raw=True)
+        found, self._pending = self._pending, {}
+        shown = {"text/html": folded(found), "text/plain": summary(found)}
+        display(shown, metadata={"verdicts": found}, raw=True)
 
     def finish(self) -> None:
-        """Show what this run was made from, as a collapsed block, and keep the same in the output's metadata."""
+        """Show what this run was made from, as a collapsed block, and keep the same in the output's metadata.
+
+        Raises ValueError where a verdict was not shown.
+        """
         from IPython.display import display
+
+        if self._pending:
+            raise ValueError(f"page.verdicts() has not shown: {', '.join(self._pending)}")
 
         record = {
             "page": self.name,
@@ -140,27 +146,38 @@ class Page:
         display(shown, metadata={"anisodiff": record}, raw=True)
 
 
-def _verdict_table(verdicts: dict[str, dict[str, dict]]) -> str:
-    """Claims as an HTML table: what is said, and below it for each case the number, its control, the verdict."""
+def summary(verdicts: dict[str, dict[str, dict]]) -> str:
+    """How many verdicts there are of each word: ``Claims put to the test: 2 reproduced, 1 undecided``."""
+    count = Counter(found["verdict"] for by_case in verdicts.values() for found in by_case.values())
+    words = ", ".join(f"{number} {word}" for word, number in count.most_common())
+    return f"Claims put to the test: {words}"
+
+
+def folded(verdicts: dict[str, dict[str, dict]]) -> str:
+    """Claims as a folded HTML table: what is said, and below it for each case the number, its control, the verdict."""
+    heads = ("Case", "Measured", "Control", "Verdict")
     rows = ""
     for claim, by_case in verdicts.items():
         known = findings.findings()[claim]
         said = f"“{known['quote']}”" if "quote" in known else known["says"]
         test = f"{known['number']}: {findings.held_against(known)}. Control: {known['control']}."
-        cells = (
-            f'{html.escape(said)} <span class="source">{html.escape(findings.place(known))}</span>'
+        place = f'<span class="source">{html.escape(findings.place(known))}</span>'
+        rows += (
+            f'<tr class="claim"><th colspan="4" scope="rowgroup">{html.escape(said)} {place}'
+            f"<small>{html.escape(test)}</small></th></tr>"
         )
-        rows += f'<tr class="claim"><td colspan="4">{cells}<br><small>{html.escape(test)}</small></td></tr>'
         for case, found in by_case.items():
             measured, control = (
                 tables.with_interval(found[of], found["digits"]) for of in ("interval", "control")
             )
-            why = f"<br><small>{html.escape(found['why'])}</small>"
+            why = f"<small>{html.escape(found['why'])}</small>"
             cells = (html.escape(case), measured, control, tables.verdict(found["verdict"]) + why)
-            rows += "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
-    heads = ("", "Measured", "Control", "Verdict")
-    head = "<tr>" + "".join(f"<th>{name}</th>" for name in heads) + "</tr>"
-    return f'<table class="verdicts"><thead>{head}</thead><tbody>{rows}</tbody></table>'
+            named = zip(heads, cells, strict=True)
+            row = "".join(f'<td data-head="{of}">{cell}</td>' for of, cell in named)
+            rows += f"<tr>{row}</tr>"
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    table = f'<table class="verdicts"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    return f'<details class="verdicts"><summary>{summary(verdicts)}</summary>{table}</details>'
 
 
 def commit(record: dict[str, Any]) -> str:
@@ -168,11 +185,16 @@ def commit(record: dict[str, Any]) -> str:
     return f"commit {record['commit']}" + (" with local changes" if record["dirty"] else "")
 
 
+def device(record: dict[str, Any]) -> str:
+    """The device of a provenance record in words: a CPU's one thread is not "1 threads"."""
+    return re.sub(r"\b1 threads$", "1 thread", record["device"])
+
+
 def as_html(record: dict[str, Any]) -> str:
     """A provenance record as a collapsed block of HTML."""
     rows = {
         "Code": commit(record),
-        "Device": record["device"],
+        "Device": device(record),
         "Run": f"{record['date']}, {record['seconds']:g} s",
         "Parameters": ", ".join(
             f"{name} = {value!r}" for name, value in record["parameters"].items()

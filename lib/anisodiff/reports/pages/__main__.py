@@ -1,6 +1,8 @@
-"""``python -m anisodiff.reports.pages``: run a page, or run it with other parameters and compare it with the book's."""
+"""``python -m anisodiff.reports.pages``: run a page, or run it with other parameters and compare it with the book's;
+record the numbers of all pages, or say which have moved since they were recorded."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,8 @@ from typing import Any
 import nbformat
 
 from ...data.provenance import ROOT
-from .comparing import compare
+from . import drift, numbers
+from .comparing import as_markdown, as_text, compare
 from .parameters import ParameterError, unknown
 from .running import PageError, parameters_of, run
 
@@ -19,16 +22,35 @@ def main(arguments: list[str] | None = None) -> None:
     for command, does in {
         "run": "execute a page",
         "compare": "execute a page beside the book's",
+        "record": "record the numbers of all executed pages in data/numbers.csv",
+        "drift": "say which numbers of the executed pages have moved since they were recorded",
     }.items():
         one = commands.add_parser(command, help=does)
-        one.add_argument("page", help="name of a notebook in notebooks/")
-        one.add_argument(
-            "-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE")
-        )
-        one.add_argument("--profile", choices=("smoke", "quick", "paper"), help="budget of the run")
         one.add_argument(
             "--root", type=Path, default=ROOT, help="checkout to work in (default: this one)"
         )
+        if command in ("compare", "drift"):
+            one.add_argument(
+                "--summary",
+                type=Path,
+                default=os.environ.get("GITHUB_STEP_SUMMARY"),
+                help="file to which the differences are added as Markdown (default: $GITHUB_STEP_SUMMARY, if set)",
+            )
+        if command == "drift":
+            one.add_argument("--issue", type=Path, help="file that is written if any has moved")
+        if command in ("run", "compare"):
+            one.add_argument("page", help="name of a notebook in notebooks/")
+            one.add_argument(
+                "-p",
+                dest="parameters",
+                nargs=2,
+                action="append",
+                default=[],
+                metavar=("NAME", "VALUE"),
+            )
+            one.add_argument(
+                "--profile", choices=("smoke", "quick", "paper"), help="budget of the run"
+            )
         if command == "run":
             one.add_argument(
                 "--token", default="", help="what it is made from, as the pipeline says"
@@ -39,8 +61,8 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     given.root = given.root.resolve()
     try:
-        _run(given) if given.command == "run" else _compare(given)
-    except (ParameterError, PageError) as error:
+        COMMANDS[given.command](given)
+    except (ParameterError, PageError, FileNotFoundError) as error:
         sys.exit(str(error))
 
 
@@ -56,11 +78,33 @@ def _compare(given: argparse.Namespace) -> None:
             f"the book has no run of page {given.page} yet; 'make page PAGE={given.page}' makes it"
         )
     folder = given.root / "_build/compare"
-    same = nbformat.read(book, as_version=4).metadata["anisodiff"]["parameters"]
-    run(given.page, folder / f"{given.page}.ipynb", same | asked, given.root, echo=sys.stderr)
-    table = compare(given.page, book, folder / f"{given.page}.ipynb", folder / f"{given.page}.html")
-    print(table.to_string() if len(table) else "this page keeps no numbers")
-    print(f"figures side by side: {folder / given.page}.html")
+    page = nbformat.read(book, as_version=4)
+    values = page.metadata["anisodiff"]["parameters"] | asked
+    run(given.page, folder / f"{given.page}.ipynb", values, given.root, echo=sys.stderr)
+    found = compare(given.page, book, folder / f"{given.page}.ipynb", folder / f"{given.page}.html")
+    print(as_text(found))
+    print(f"tables and figures side by side: {folder / given.page}.html")
+    said = ", ".join(f"{name} = {value!r}" for name, value in asked.items()) or "the same"
+    _add(given.summary, as_markdown(given.page, said, found, numbers.captions(page)))
+
+
+def _record(given: argparse.Namespace) -> None:
+    path = numbers.record(given.root)
+    print(f"{len(numbers.recorded(given.root))} numbers recorded in {path}")
+
+
+def _drift(given: argparse.Namespace) -> None:
+    found = drift.everywhere(given.root)
+    print(drift.as_text(found))
+    _add(given.summary, drift.as_markdown(found))
+    if given.issue and len(drift.moved(found)):
+        _add(given.issue, drift.as_markdown(found))
+
+
+def _add(summary: Path | None, text: str) -> None:
+    if summary:
+        with summary.open("a", encoding="utf-8") as file:
+            file.write(f"{text}\n")
 
 
 def _parameters(given: argparse.Namespace) -> dict[str, Any]:
@@ -71,6 +115,8 @@ def _parameters(given: argparse.Namespace) -> dict[str, Any]:
             raise unknown(name, word, known)
     return {name: known[name].read(word) for name, word in words.items()}
 
+
+COMMANDS = {"run": _run, "compare": _compare, "record": _record, "drift": _drift}
 
 if __name__ == "__main__":
     main()

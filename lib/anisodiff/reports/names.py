@@ -1,0 +1,68 @@
+"""What readers call the models, and where the book explains each: the one table of both."""
+
+import html
+
+from .pages.tables import Html
+
+NAMES = {  # by the study's name: a reader's, and the page, or the section of one
+    "input": ("noisy input", "degradations"),
+    "perona-malik": ("classic, tuned", "perona_malik"),
+    "perona-malik-released": ("released classic", "perona_malik"),
+    "perona-malik-released-tuned": ("released classic, tuned", "perona_malik"),
+    "learned-lambda": ("learned λ", "learned_lambda"),
+    "p1": ("P1 functions", "p1_diffusivities"),
+    "foe-s": ("FoE-S", "fields_of_experts"),
+    "foe-d": ("FoE-D", "fields_of_experts"),
+    "foe-m": ("FoE-M", "fields_of_experts"),
+    "foe-rb": ("FoE-RB", "fields_of_experts"),
+    "foe-s-data": ("FoE-S + data term", "freedoms"),
+    "foe-s-signed": ("FoE-S + either sign", "freedoms"),
+    "foe-s-edges": ("FoE-S + each edge", "freedoms"),
+    "foe-s-untied": ("FoE-S + each step", "freedoms"),
+    "foe-s-untied-edges": ("FoE-S + each step and edge", "freedoms"),
+    "unet-diffusivity": ("U-Net diffusivity", "unet_diffusivity"),
+    "network": ("networks, each step and edge", "freedoms"),
+    "network-memory": ("networks with memory", "freedoms"),
+    "network-long": ("best diffusion", "freedoms"),
+    "network-200k": ("best diffusion, 200 K", "freedoms#at-equal-cost"),
+    "bm3d": ("BM3D", "../book/protocol#what-is-tuned-on-what"),
+    "nlm": ("non-local means", "../book/protocol#what-is-tuned-on-what"),
+    "tv": ("total variation", "../book/protocol#what-is-tuned-on-what"),
+    "wavelet": ("wavelet thresholds", "../book/protocol#what-is-tuned-on-what"),
+    "cncl": ("CNCL", "cncl_comparison#cncl-and-the-controls"),
+    "cncl-30k": ("CNCL, 30 K", "cncl_comparison#cncl-and-the-controls"),
+    "cncl-200k": ("CNCL, 200 K", "cncl_comparison#cncl-and-the-controls"),
+    "cncl-1m": ("CNCL, 1 M", "cncl_comparison#cncl-and-the-controls"),
+    "residual-unet-30k": ("residual U-Net, 30 K", "cncl_comparison#cncl-and-the-controls"),
+    "residual-unet-200k": ("residual U-Net, 200 K", "cncl_comparison#cncl-and-the-controls"),
+    "residual-unet-1m": ("residual U-Net, 1 M", "cncl_comparison#cncl-and-the-controls"),
+    "dncnn-30k": ("DnCNN, 30 K", "cncl_comparison#cncl-and-the-controls"),
+    "dncnn-200k": ("DnCNN, 200 K", "cncl_comparison#cncl-and-the-controls"),
+}
+ENDINGS = {  # of names that differ from another one's in this alone
+    "-pixels": ", as many pixels",
+    "-seconds": ", as many seconds",
+}
+
+
+def name(model: str) -> str:
+    """What a reader calls a model; its own name where the table has none."""
+    return _known(model)[0]
+
+
+def link(model: str, here: str = "") -> Html:
+    """:func:`name` as a link, on a page of ``notebooks/``, to where the model is explained, unless that is ``here``."""
+    called, page = _known(model)
+    if page in (None, here):
+        return Html(html.escape(called))
+    page, _, section = page.partition("#")
+    address = f"{page}.html" + (f"#{section}" if section else "")
+    return Html(f'<a href="{address}">{html.escape(called)}</a>')
+
+
+def _known(model: str) -> tuple[str, str | None]:
+    for ending, text in ENDINGS.items():
+        if model.endswith(ending):
+            called, _ = _known(model.removesuffix(ending))
+            return called + text, "freedoms#at-equal-cost"
+    return NAMES.get(model, (model, None))
