@@ -147,6 +147,63 @@ def test_pages_are_without_thebe():
     assert context == {"script_files": [ours], "css_files": ["_static/style.css"]}
 
 
+def test_numbers_are_files(tmp_path):
+    table = base64.b64encode(b"x,y\n1,2\n").decode()
+    markup = f'<a download="n.csv" href="data:text/csv;base64,{table}">'
+    found = figure_files.in_files(markup, tmp_path, "../_images")
+    (file,) = tmp_path.iterdir()
+    assert found == f'<a download="n.csv" href="../_images/{file.name}">'
+    assert file.suffix == ".csv" and file.read_text() == "x,y\n1,2\n"
+
+
+def shown_page(name, finding, how):
+    """A page whose one cell shows a figure, as figures.show leaves it."""
+    data = {
+        "text/html": f"<figure>{FIGURE.format(**URIS)}<figcaption>{finding}</figcaption></figure>",
+        "text/markdown": f":::{{shown}} {name}\n{finding}\n\n{how}\n:::",
+    }
+    about = {"figure": "levels", "csv": "x,y\n"}
+    output = {"output_type": "display_data", "data": data, "metadata": about}
+    text = {
+        "cell_type": "markdown",
+        "metadata": {},
+        "source": "# Page\n\n{numref}`fig-page-levels`",
+    }
+    code = NOTEBOOK["cells"][2] | {"outputs": [output]}
+    return NOTEBOOK | {"cells": [text | {"id": "text"}, code | {"id": "code"}]}
+
+
+def test_a_figure_has_a_number_a_caption_and_its_numbers(tmp_path):
+    (tmp_path / "conf.py").write_text(
+        f"import sys; sys.path.insert(0, {str(EXTENSIONS)!r})\n"
+        "extensions = ['myst_nb', 'shown_figure', 'figure_files']\nhtml_theme = 'basic'\n"
+        "numfig = True\nnb_execution_mode = 'off'\nnb_render_markdown_format = 'myst'\n"
+        "myst_enable_extensions = ['colon_fence', 'dollarmath']\n"
+        "nb_mime_priority_overrides = [('html', 'text/markdown', 0)]\nroot_doc = 'index'\n"
+    )
+    page = shown_page("levels", "It *falls* with the level.", "Means, $n = 3$.")
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks/page.ipynb").write_text(json.dumps(page))
+    (tmp_path / "index.md").write_text(
+        "# Book\n\n```{toctree}\nnotebooks/page\n```\n\n:::{shown} page levels\nHere too.\n:::\n"
+        "\n:::{shown} page level\nNot there.\n:::\n"
+    )
+    app = SphinxTestApp("html", srcdir=tmp_path)
+    app.build()
+    app.cleanup()
+    assert "page page has no figure 'level'; there are: levels" in app.warning.getvalue()
+    written, index = (
+        (app.outdir / f"{name}.html").read_text() for name in ("notebooks/page", "index")
+    )
+    assert written.count("<figure") == 1 and 'class="shown' in written
+    assert '<div class="drawn"><img class="only-light' in written
+    assert 'Fig. 2 </span><span class="caption-text">It <em>falls</em> with the level.' in written
+    assert re.search(r'href="#fig-page-levels">\s*<span class="std std-numref">Fig. 2', written)
+    assert 'download="levels.csv" href="../_images/' in written and "data:" not in written
+    assert 'Fig. 1 </span><span class="caption-text">Here too.' in index
+    assert len(list((app.outdir / "_images").iterdir())) == 3
+
+
 def test_bundles_are_scripts_in_files(tmp_path):
     kind = '<script type="application/json" class="bundle" data-name="film-1"'
     markup = figure_files.in_files(f'<p>{kind}>{{"a":[1]}}</script></p>', tmp_path, "../_images")
