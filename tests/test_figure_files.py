@@ -185,8 +185,8 @@ def test_a_figure_has_a_number_a_caption_and_its_numbers(tmp_path):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks/page.ipynb").write_text(json.dumps(page))
     (tmp_path / "index.md").write_text(
-        "# Book\n\n```{toctree}\nnotebooks/page\n```\n\n:::{shown} page levels\nHere too.\n:::\n"
-        "\n:::{shown} page level\nNot there.\n:::\n"
+        "# Book\n\n:::{shown} page levels\nHere too.\n:::\n\n"
+        ":::{shown} page level\nNot there.\n:::\n\n```{toctree}\nnotebooks/page\n```\n"
     )
     app = SphinxTestApp("html", srcdir=tmp_path)
     app.build()

@@ -9,6 +9,7 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
 COLUMNS = ["panel", "series", "x", "y", "low", "high", "value"]
+MOST = 201  # points of a curve that are kept
 
 
 def drawn(fig: Figure) -> pd.DataFrame:
@@ -37,7 +38,8 @@ def _points(ax: Axes):
         for column, values in _interval(line, bands, bars, len(points)).items():
             points[column] = values
         series = "" if label.startswith("_") else label
-        yield points.assign(panel=panel, series=series)
+        some = np.linspace(0, len(points) - 1, min(len(points), MOST)).round().astype(int)
+        yield points.iloc[some].assign(panel=panel, series=series)
     for artist in (*ax.collections, *ax.images):
         table = getattr(artist, "table", None)
         if table is not None:

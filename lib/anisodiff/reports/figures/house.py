@@ -18,7 +18,6 @@ from matplotlib.artist import Artist
 from matplotlib.colors import to_rgba, to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from PIL import Image
 
 from .drawn import drawn
 from .palette import CYCLE, DARK, GRID, INK, MUTED
@@ -26,7 +25,6 @@ from .palette import CYCLE, DARK, GRID, INK, MUTED
 WIDTH = 7.0  # inches; 96 CSS pixels each in the page
 DPI = 192  # two pixels a CSS pixel
 READABLE = 9  # CSS pixels, of the smallest text on a narrow screen
-TINT = 24  # channels that differ by no more are gray ink
 BADGE = {
     "color": "#fffffe",
     "weight": "bold",
@@ -147,12 +145,6 @@ _PARTNER = {
 
 def _webp(fig: Figure, transparent: bool) -> bytes:
     file = io.BytesIO()
-    fig.savefig(file, format="png", transparent=transparent, pil_kwargs={"compress_level": 0})
-    pixels = np.array(Image.open(file).convert("RGBA"))
-    if (
-        np.ptp(pixels[..., :3], axis=-1).max() <= TINT
-    ):  # gray but for ink: equal channels are a fifth smaller
-        pixels[..., :3] = pixels[..., :3].mean(-1, keepdims=True).round()
-    file = io.BytesIO()  # more quality, which is effort here, takes longer for no fewer bytes
-    Image.fromarray(pixels).save(file, "webp", lossless=True, quality=50)
+    effort = {"lossless": True, "quality": 50}  # more takes longer for no fewer bytes
+    fig.savefig(file, format="webp", transparent=transparent, pil_kwargs=effort)
     return file.getvalue()

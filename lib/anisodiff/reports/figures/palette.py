@@ -26,7 +26,7 @@ MODELS = {
     "perona-malik": (GRAY, "o"),
     "perona-malik-option-1": (OCHRE, "v"),
     "perona-malik-oracle-lambda": (SKY, "^"),
-    "perona-malik-oracle": (BLUE, "*"),
+    "perona-malik-oracle": (GREEN, "*"),
     "perona-malik-released": (RED, "<"),
     "heat": (RED, "v"),
     "learned-lambda": (PINK, "s"),

@@ -192,8 +192,9 @@ def heat_map(
     shown = ax.pcolormesh(values, cmap="cividis", rasterized=True)
     shown.table = table
     ax.grid(False)
-    for axis, ticks in ((ax.xaxis, table.columns), (ax.yaxis, table.index)):
-        step = -(-len(ticks) // 8)
+    width = ax.get_position().width * ax.figure.get_figwidth()
+    for axis, ticks, room in ((ax.xaxis, table.columns, width / 0.5), (ax.yaxis, table.index, 8)):
+        step = -(-len(ticks) // int(room))
         axis.set_ticks(
             np.arange(0, len(ticks), step) + 0.5, [f"{tick:.3g}" for tick in ticks[::step]]
         )
