@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -210,3 +211,49 @@ def test_bundles_are_scripts_in_files(tmp_path):
     (file,) = tmp_path.iterdir()
     assert markup == f'<p>{kind} data-src="../_images/{file.name}"></script></p>'
     assert file.read_text() == 'anisodiff.bundle("film-1", {"a":[1]});\n'
+
+
+@pytest.fixture
+def page(tmp_path):
+    """A figure under its cell, opened from the disk in a narrow browser; no script may fail."""
+    path = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
+    if path is None:
+        pytest.skip("no browser: neither chromium nor google-chrome is installed")
+    from playwright.sync_api import sync_playwright
+
+    static, bad = provenance.ROOT / "book/_static", []
+    image = '<img class="only-light figure" alt="It falls." width="672" height="300" style="min-width: 500px">'
+    (tmp_path / "page.html").write_text(
+        f'<!doctype html><link rel="stylesheet" href="{(static / "style.css").as_uri()}">'
+        f'<script src="{(static / "figures.js").as_uri()}"></script><div class="bd-content">'
+        '<div class="cell"><details class="above-input"><summary>Code</summary>x</details>'
+        f'<figure class="shown"><div class="drawn">{image}</div><figcaption>'
+        '<span class="caption-number">Figure 3 </span><p class="links"></p></figcaption></figure>'
+    )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        opened = browser.new_page(viewport={"width": 390, "height": 700})
+        opened.on("pageerror", lambda error: bad.append(str(error)))
+        opened.goto((tmp_path / "page.html").as_uri())
+        yield opened
+        browser.close()
+    assert not bad
+
+
+def test_a_figure_is_enlarged_and_leads_to_its_code_by_keyboard(page):
+    page.get_by_role("button", name="enlarge").press("Enter")
+    dialog = page.get_by_role("dialog", name="Figure 3")
+    assert dialog.get_by_role("img", name="It falls.").is_visible()
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+    page.locator(".drawn").click()
+    dialog.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="code", exact=True).press("Enter")
+    assert page.evaluate("document.querySelector('details').open")
+    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+    # On a narrow screen it scrolls sideways, by keyboard too, and says so.
+    assert page.locator(".drawn.wide").get_attribute("tabindex") == "0"
+    page.set_viewport_size({"width": 900, "height": 700})
+    page.wait_for_selector(".drawn:not(.wide):not([tabindex])")
