@@ -1,5 +1,6 @@
 """Figures of the pages: the house style and the plots that several pages share."""
 
+from .drawn import carry
 from .house import DPI, WIDTH, recolour, show, use_style
 from .palette import DARK, MUTED, PAPER, look, ordered
 from .plots import GMap, curves, gains, heat_map, images, interval
@@ -11,6 +12,7 @@ __all__ = [
     "PAPER",
     "WIDTH",
     "GMap",
+    "carry",
     "curves",
     "gains",
     "heat_map",

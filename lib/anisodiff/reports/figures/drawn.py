@@ -1,7 +1,10 @@
 """The numbers that a figure shows, read off the figure itself."""
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.colors import to_hex
@@ -10,13 +13,19 @@ from matplotlib.figure import Figure
 
 COLUMNS = ["panel", "series", "x", "y", "low", "high", "value"]
 MOST = 201  # points of a curve that are kept
+_tables = WeakKeyDictionary()
+
+
+def carry(artist: Artist, table: pd.DataFrame) -> None:
+    """Say which numbers an artist shows (index: y, columns: x), where its pixels do not."""
+    _tables[artist] = table
 
 
 def drawn(fig: Figure) -> pd.DataFrame:
     """Curves, dots, bands and heat maps of a figure, a row a point; empty where a figure holds images only.
 
     ``panel`` is a panel's title, else its axes' labels, ``low`` and ``high`` are a band or an error bar. What an artist
-    carries as its ``table`` (index: y, columns: x) becomes cells, with a ``value``.
+    carries (:func:`carry`) becomes cells, with a ``value``.
     """
     parts = [part for ax in fig.axes if ax.get_label() != "<colorbar>" for part in _points(ax)]
     parts = [part for part in parts if len(part)]
@@ -41,7 +50,7 @@ def _points(ax: Axes):
         some = np.linspace(0, len(points) - 1, min(len(points), MOST)).round().astype(int)
         yield points.iloc[some].assign(panel=panel, series=series)
     for artist in (*ax.collections, *ax.images):
-        table = getattr(artist, "table", None)
+        table = _tables.get(artist)
         if table is not None:
             cells = table.rename_axis(index="y", columns="x").stack().rename("value").reset_index()
             yield cells.assign(panel=panel)

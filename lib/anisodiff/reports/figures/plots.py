@@ -11,6 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from ...metrics.statistics import mean_interval
+from .drawn import carry
 from .house import BADGE, WIDTH
 from .palette import MUTED, look
 
@@ -190,7 +191,7 @@ def heat_map(
     ax = ax or plt.figure().add_subplot()
     values = table.to_numpy(float)
     shown = ax.pcolormesh(values, cmap="cividis", rasterized=True)
-    shown.table = table
+    carry(shown, table)
     ax.grid(False)
     width = ax.get_position().width * ax.figure.get_figwidth()
     for axis, ticks, room in ((ax.xaxis, table.columns, width / 0.5), (ax.yaxis, table.index, 8)):
