@@ -69,7 +69,7 @@ def test_figures_of_a_page_are_found_by_name(tmp_path):
     output = {"data": {"text/html": ["<b>", "</b>"]}, "metadata": {"figure": "strip"}}
     cells = [{"cell_type": "markdown"}, {"outputs": [output, {"output_type": "stream"}]}]
     (tmp_path / "page.ipynb").write_text(json.dumps({"cells": cells}))
-    assert shown_figure.figures(tmp_path / "page.ipynb") == {"strip": "<b></b>"}
+    assert shown_figure.figures(tmp_path / "page.ipynb", 0) == {"strip": ("<b></b>", "")}
 
 
 # In a browser --------------------------------------------------------------------------------------------------------

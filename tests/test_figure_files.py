@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -146,9 +147,112 @@ def test_pages_are_without_thebe():
     assert context == {"script_files": [ours], "css_files": ["_static/style.css"]}
 
 
+def test_numbers_are_files(tmp_path):
+    table = base64.b64encode(b"x,y\n1,2\n").decode()
+    markup = f'<a download="n.csv" href="data:text/csv;base64,{table}">'
+    found = figure_files.in_files(markup, tmp_path, "../_images")
+    (file,) = tmp_path.iterdir()
+    assert found == f'<a download="n.csv" href="../_images/{file.name}">'
+    assert file.suffix == ".csv" and file.read_text() == "x,y\n1,2\n"
+
+
+def shown_page(name, finding, how):
+    """A page whose one cell shows a figure, as figures.show leaves it."""
+    data = {
+        "text/html": f"<figure>{FIGURE.format(**URIS)}<figcaption>{finding}</figcaption></figure>",
+        "text/markdown": f":::{{shown}} {name}\n{finding}\n\n{how}\n:::",
+    }
+    about = {"figure": "levels", "csv": "x,y\n"}
+    output = {"output_type": "display_data", "data": data, "metadata": about}
+    text = {
+        "cell_type": "markdown",
+        "metadata": {},
+        "source": "# Page\n\n{numref}`fig-page-levels`",
+    }
+    code = NOTEBOOK["cells"][2] | {"outputs": [output]}
+    return NOTEBOOK | {"cells": [text | {"id": "text"}, code | {"id": "code"}]}
+
+
+def test_a_figure_has_a_number_a_caption_and_its_numbers(tmp_path):
+    (tmp_path / "conf.py").write_text(
+        f"import sys; sys.path.insert(0, {str(EXTENSIONS)!r})\n"
+        "extensions = ['myst_nb', 'shown_figure', 'figure_files']\nhtml_theme = 'basic'\n"
+        "numfig = True\nnb_execution_mode = 'off'\nnb_render_markdown_format = 'myst'\n"
+        "myst_enable_extensions = ['colon_fence', 'dollarmath']\n"
+        "nb_mime_priority_overrides = [('html', 'text/markdown', 0)]\nroot_doc = 'index'\n"
+    )
+    page = shown_page("levels", "It *falls* with the level.", "Means, $n = 3$.")
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks/page.ipynb").write_text(json.dumps(page))
+    (tmp_path / "index.md").write_text(
+        "# Book\n\n:::{shown} page levels\nHere too.\n:::\n\n"
+        ":::{shown} page level\nNot there.\n:::\n\n```{toctree}\nnotebooks/page\n```\n"
+    )
+    app = SphinxTestApp("html", srcdir=tmp_path)
+    app.build()
+    app.cleanup()
+    assert "page page has no figure 'level'; there are: levels" in app.warning.getvalue()
+    written, index = (
+        (app.outdir / f"{name}.html").read_text() for name in ("notebooks/page", "index")
+    )
+    assert written.count("<figure") == 1 and 'class="shown' in written
+    assert '<div class="drawn"><img class="only-light' in written
+    assert 'Fig. 2 </span><span class="caption-text">It <em>falls</em> with the level.' in written
+    assert re.search(r'href="#fig-page-levels">\s*<span class="std std-numref">Fig. 2', written)
+    assert 'download="levels.csv" href="../_images/' in written and "data:" not in written
+    assert 'Fig. 1 </span><span class="caption-text">Here too.' in index
+    assert len(list((app.outdir / "_images").iterdir())) == 3
+
+
 def test_bundles_are_scripts_in_files(tmp_path):
     kind = '<script type="application/json" class="bundle" data-name="film-1"'
     markup = figure_files.in_files(f'<p>{kind}>{{"a":[1]}}</script></p>', tmp_path, "../_images")
     (file,) = tmp_path.iterdir()
     assert markup == f'<p>{kind} data-src="../_images/{file.name}"></script></p>'
     assert file.read_text() == 'anisodiff.bundle("film-1", {"a":[1]});\n'
+
+
+@pytest.fixture
+def page(tmp_path):
+    """A figure under its cell, opened from the disk in a narrow browser; no script may fail."""
+    path = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
+    if path is None:
+        pytest.skip("no browser: neither chromium nor google-chrome is installed")
+    from playwright.sync_api import sync_playwright
+
+    static, bad = provenance.ROOT / "book/_static", []
+    image = '<img class="only-light figure" alt="It falls." width="672" height="300" style="min-width: 500px">'
+    (tmp_path / "page.html").write_text(
+        f'<!doctype html><link rel="stylesheet" href="{(static / "style.css").as_uri()}">'
+        f'<script src="{(static / "figures.js").as_uri()}"></script><div class="bd-content">'
+        '<div class="cell"><details class="above-input"><summary>Code</summary>x</details>'
+        f'<figure class="shown"><div class="drawn">{image}</div><figcaption>'
+        '<span class="caption-number">Figure 3 </span><p class="links"></p></figcaption></figure>'
+    )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        opened = browser.new_page(viewport={"width": 390, "height": 700})
+        opened.on("pageerror", lambda error: bad.append(str(error)))
+        opened.goto((tmp_path / "page.html").as_uri())
+        yield opened
+        browser.close()
+    assert not bad
+
+
+def test_a_figure_is_enlarged_and_leads_to_its_code_by_keyboard(page):
+    page.get_by_role("button", name="enlarge").press("Enter")
+    dialog = page.get_by_role("dialog", name="Figure 3")
+    assert dialog.get_by_role("img", name="It falls.").is_visible()
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+    page.locator(".drawn").click()
+    dialog.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="code", exact=True).press("Enter")
+    assert page.evaluate("document.querySelector('details').open")
+    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+    # On a narrow screen it scrolls sideways, by keyboard too, and says so.
+    assert page.locator(".drawn.wide").get_attribute("tabindex") == "0"
+    page.set_viewport_size({"width": 900, "height": 700})
+    page.wait_for_selector(".drawn:not(.wide):not([tabindex])")

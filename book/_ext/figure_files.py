@@ -1,4 +1,4 @@
-"""Figures as files: images that outputs carry as data URIs leave the page for the folder of images.
+"""Figures as files: images and tables that outputs carry as data URIs leave the page for the folder of images.
 
 A notebook has its figures inside, light and dark, so that it can be read anywhere. In a page of the book that would be
 megabytes before the first word; as files, named by content, they load when they are scrolled to and stay in the cache.
@@ -13,7 +13,9 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.util.osutil import relative_uri
 
-DATA_URI = re.compile(r'(?<=\ssrc=")data:image/(png|jpeg|gif|webp|avif);base64,([\w+/=]+)(?=")')
+DATA_URI = re.compile(
+    r'(?<=(?: src|href)=")data:(?:image|text)/(png|jpeg|gif|webp|avif|csv);base64,([\w+/=]+)(?=")'
+)
 BUNDLE = re.compile(
     r'(?s)(<script type="application/json" class="bundle" data-name="([\w-]+)")>(.*?)</script>'
 )

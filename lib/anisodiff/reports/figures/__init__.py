@@ -1,23 +1,26 @@
 """Figures of the pages: the house style and the plots that several pages share."""
 
-from .house import CYCLE, DARK, DPI, MARKERS, MUTED, PAPER, WIDTH, recolour, show, use_style
-from .plots import curves, gains, heat_map, images, interval, signed
+from .drawn import carry
+from .house import DPI, WIDTH, recolour, show, use_style
+from .palette import DARK, MUTED, PAPER, look, ordered
+from .plots import GMap, curves, gains, heat_map, images, interval
 
 __all__ = [
-    "CYCLE",
     "DARK",
     "DPI",
-    "MARKERS",
     "MUTED",
     "PAPER",
     "WIDTH",
+    "GMap",
+    "carry",
     "curves",
     "gains",
     "heat_map",
     "images",
     "interval",
+    "look",
+    "ordered",
     "recolour",
     "show",
-    "signed",
     "use_style",
 ]

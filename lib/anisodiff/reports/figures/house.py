@@ -1,13 +1,14 @@
 """The house style, and the one way to show a figure.
 
 A figure is drawn once and shown twice, for light and for dark pages: every house colour has a partner in DARK, and all
-else (gray images, colour maps) stays. Widths are chosen so that labels are still readable on a telephone: WIDTH
-inches, filled with one or two panels, never with four.
+else (gray images, colour maps) stays. It is WIDTH inches wide; where a screen is narrower it shrinks until its
+smallest text is READABLE, and then scrolls sideways.
 """
 
 import base64
 import html
 import io
+import re
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -16,37 +17,18 @@ from IPython.display import display
 from matplotlib.artist import Artist
 from matplotlib.colors import to_rgba, to_rgba_array
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from .drawn import drawn
+from .palette import CYCLE, DARK, GRID, INK, MUTED
 
 WIDTH = 7.0  # inches; 96 CSS pixels each in the page
 DPI = 192  # two pixels a CSS pixel
-PAPER, INK, MUTED, GRID = "#ffffff", "#1f2328", "#59636e", "#d8dde3"
-CYCLE = (
-    "#0072b2",
-    "#d55e00",
-    "#00866a",
-    "#a8467f",
-    "#a87900",
-    "#2a8fc4",
-    "#59636e",
-)  # Okabe-Ito, at 3 : 1 on white
-MARKERS = "osD^vP*"
+READABLE = 9  # CSS pixels, of the smallest text on a narrow screen
 BADGE = {
     "color": "#fffffe",
     "weight": "bold",
     "bbox": {"boxstyle": "round,pad=0.2", "fc": "#000000bb", "ec": "none"},
-}
-DARK = {
-    PAPER: "#121212",
-    INK: "#e6e8eb",
-    MUTED: "#a9b2bc",
-    GRID: "#3a4048",
-    **dict(
-        zip(
-            CYCLE[:-1],
-            ("#4fa8e8", "#f0803c", "#1fc79b", "#dd8fbd", "#e6b13a", "#8ad0f5"),
-            strict=True,
-        )
-    ),
 }
 
 
@@ -55,8 +37,8 @@ def use_style(profile: str = "quick") -> None:
 
     The profile smoke, whose figures nobody looks at, has half as many pixels a side.
     """
-    sizes = dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), 12.5)
-    small = dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), 12)
+    sizes = ("font.size", "axes.titlesize", "axes.labelsize")
+    sizes += ("xtick.labelsize", "ytick.labelsize", "legend.fontsize")
     names = (
         "text.color",
         "axes.labelcolor",
@@ -66,7 +48,7 @@ def use_style(profile: str = "quick") -> None:
     )
     muted = ("axes.edgecolor", "xtick.color", "ytick.color")
     mpl.rcParams.update(
-        {**sizes, **small, **dict.fromkeys(names, INK), **dict.fromkeys(muted, MUTED)}
+        {**dict.fromkeys(sizes, 13), **dict.fromkeys(names, INK), **dict.fromkeys(muted, MUTED)}
     )
     mpl.rcParams.update(
         {
@@ -89,31 +71,56 @@ def use_style(profile: str = "quick") -> None:
     )
 
 
-def show(fig: Figure, name: str, alt: str = "") -> None:
-    """Display a figure under a name, in a light and a dark version, with a text for who cannot see it; close it.
+def show(fig: Figure, name: str, finding: str, how: str = "") -> None:
+    """Display a figure under a name, in a light and a dark version, with its finding; close it.
 
-    Both are lossless WebP, so a page shows exactly the pixels that were drawn, at about half of PNG's size. Lossy
+    ``finding`` is one sentence, with its full stop, that says what the figure shows; it begins the caption, and is the
+    text for who cannot see the figure, so it is without markup. ``how`` goes on in the caption, with MyST's markup.
+    The book numbers the figure; ``{numref}`fig-PAGE-NAME``` refers to it (book/_ext/shown_figure.py). The numbers that
+    it shows go along as CSV. Raises ValueError where the finding is no sentence.
+
+    Both versions are lossless WebP, so a page shows exactly the pixels that were drawn, at half of PNG's size. Lossy
     WebP gains nothing: photographs are enlarged without interpolation, and with their noise it needs as many bytes at
     42 dB, while text and curves need more. In the notebook the images are part of the output; the book makes files of
     them (book/_ext/figure_files.py), and ``loading="lazy"`` keeps browsers from fetching the version that is hidden.
     """
+    if not finding.endswith("."):
+        raise ValueError(
+            f"figure {name}: the finding is one sentence with its full stop; met {finding!r}"
+        )
+    finding = re.sub(r"(?<![\w.])-(?=\d)", "−", finding)
+    numbers = drawn(fig)
     light = _webp(fig, transparent=False)
     recolour(fig)
     dark = _webp(fig, transparent=True)
     width, height = (round(96 * inches) for inches in fig.get_size_inches())
+    least = round(width * READABLE / smallest(fig))
     plt.close(fig)
-    alt = html.escape(alt or name.replace("_", " "), quote=True)
+    alt = html.escape(finding, quote=True)
     # Hidden here, not only by the book's style sheet: other viewers show the light version alone.
     versions = (("light", light, ""), ("dark", dark, "; display: none"))
     images = "".join(
         f'<img class="only-{theme} figure" alt="{alt}" width="{width}" height="{height}" '
-        f'style="max-width: 100%; height: auto{hidden}" loading="lazy" decoding="async" '
+        f'style="max-width: 100%; min-width: {least}px; height: auto{hidden}" loading="lazy" decoding="async" '
         f'src="data:image/webp;base64,{base64.b64encode(content).decode()}">'
         for theme, content, hidden in versions
     )
-    display(
-        {"text/html": images, "text/plain": f"<figure {name}>"}, raw=True, metadata={"figure": name}
-    )
+    caption = html.escape(f"{finding} {how}", quote=False)
+    shown = {
+        "text/html": f"<figure>{images}<figcaption>{caption}</figcaption></figure>",
+        "text/markdown": f":::{{shown}} {name}\n{finding}\n\n{how}\n:::",
+        "text/plain": f"<figure {name}: {finding}>",
+    }
+    about = {"figure": name}
+    if len(numbers):
+        about["csv"] = numbers.to_csv(index=False, float_format="%.6g")
+    display(shown, raw=True, metadata=about)
+
+
+def smallest(fig: Figure) -> float:
+    """The height of the smallest text of a figure, in CSS pixels."""
+    texts = (text for text in fig.findobj(Text) if text.get_visible() and text.get_text().strip())
+    return min((text.get_fontsize() for text in texts), default=72) * 96 / 72
 
 
 def recolour(fig: Figure) -> None:

@@ -1,20 +1,43 @@
 """The plots that several pages share."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from ...metrics.statistics import mean_interval
 from ..pages.tables import signed as signed_cell
-from .house import BADGE, CYCLE, MARKERS, MUTED, WIDTH
+from .drawn import carry
+from .house import BADGE, WIDTH
+from .palette import MUTED, look
+
+G_COLOURS = {False: ("#000000", "#ffffff"), True: ("#ff8c1a", "#000000", "#ffffff")}  # if signed
+BAR = 0.68  # inches, of the colour bar under maps of g
+
+
+@dataclass(frozen=True)
+class GMap:
+    """A diffusivity map (H, W) as a picture for :func:`images`, which draws its frame and colour bar.
+
+    One meaning in the whole book: white diffuses freely, g = ``top``; black not at all, g = 0; orange, where g < 0,
+    is sharpened.
+    """
+
+    g: np.ndarray
+    top: float = 1.0
+
+    @property
+    def signed(self) -> bool:
+        return bool(self.g.min() < 0)
 
 
 def images(
-    rows: Sequence[Sequence[np.ndarray]],
+    rows: Sequence[Sequence[np.ndarray | GMap | None]],
     titles: Sequence[str] = (),
     labels: Sequence[str] = (),
     captions: Sequence[Sequence[str]] = (),
@@ -24,21 +47,24 @@ def images(
 ) -> Figure:
     """A grid of images: titles above the columns, labels left of the rows, captions below the images.
 
-    Images are (H, W), or in colour (H, W, 3) on 0..255.
+    Images are (H, W), or in colour (H, W, 3) on 0..255, or a :class:`GMap`, for which a colour bar stands below.
     ``limits`` are black and white for all, or one pair a column (None: the image's own extremes). ``zoom`` = (row,
     column, side) adds that square of pixels, enlarged, in a corner of every image.
     """
     count = max(map(len, rows))
     per_column = [limits] * count if np.isscalar(limits[0]) else list(limits)
-    left, text = (0.28 if len(labels) else 0), 0.27
+    left, text = (0.3 if len(labels) else 0), 0.29
     side = (width - left) / count
-    heights = [side * row[0].shape[0] / row[0].shape[1] for row in rows]
+    maps = [one for row in rows for one in row if isinstance(one, GMap)]
+    shapes = [getattr(row[0], "g", row[0]).shape for row in rows]
+    heights = [side * shape[0] / shape[1] for shape in shapes]
     height = sum(heights) + text * bool(len(titles)) + text * len(rows) * bool(len(captions))
+    height += BAR * bool(maps)
     fig, axes = plt.subplots(
         len(rows), count, squeeze=False, figsize=(width, height), height_ratios=heights
     )
     fig.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0, hspace=0)
-    size = min(12.5, 6.4 * side)
+    size = min(14, 6.4 * side)
     for i, j in np.ndindex(axes.shape):
         ax = axes[i, j]
         ax.grid(False)
@@ -47,10 +73,14 @@ def images(
         if j >= len(rows[i]) or rows[i][j] is None:
             continue
         low, high = per_column[j] or (None, None)
-        picture = (
-            rows[i][j] / 255 if rows[i][j].ndim == 3 else rows[i][j]
-        )  # matplotlib wants colours in 0..1
-        ax.imshow(picture, vmin=low, vmax=high)
+        picture, cmap = rows[i][j], None
+        if isinstance(picture, GMap):
+            low, high, cmap = _g_range(maps)
+            picture = picture.g / picture.top
+            ax.spines[:].set(visible=True, linewidth=0.8)  # else a white map reads as a missing one
+        elif picture.ndim == 3:
+            picture = picture / 255  # matplotlib wants colours in 0..1
+        ax.imshow(picture, vmin=low, vmax=high, cmap=cmap)
         if zoom:
             _inset(ax, picture, zoom)
         if i == 0 and len(titles):
@@ -59,6 +89,8 @@ def images(
             ax.set_ylabel(labels[i], size=size)
         if len(captions) and captions[i][j]:
             ax.set_xlabel(captions[i][j], size=size, labelpad=3)
+    if maps:
+        _g_bar(fig, axes, maps)
     return fig
 
 
@@ -70,14 +102,15 @@ def curves(
     band: bool = True,
     baseline: str | None = None,
     names: dict[str, str] | None = None,
+    looks: dict[str, dict] | None = None,
     ax: plt.Axes | None = None,
     direct: bool = True,
 ) -> plt.Axes:
     """Mean of y against x, a curve for each value of hue, with the 95 % bootstrap interval over the images as a band.
 
     ``table`` is tidy, one row an image (column ``image``) and x. With ``baseline``, a value of hue, the curves are the
-    mean paired differences to it. ``names`` are labels, by value of hue; their order gives the colours, so that the
-    same names give the same colours in every figure. ``direct`` writes the labels at the ends, else in a legend below.
+    mean paired differences to it. ``names`` are labels, by value of hue. Colour and marker are those of ``looks``, else
+    of the model (:func:`look`). ``direct`` writes the labels at the ends, else in a legend below.
     """
     ax = ax or plt.figure().add_subplot()
     wide = table.pivot_table(y, ["image", x], hue)
@@ -93,18 +126,11 @@ def curves(
             continue
         groups = wide[value].dropna().groupby(x)
         mean, low, high = np.array([mean_interval(group.to_numpy()) for _, group in groups]).T
-        at, colour = list(groups.groups), CYCLE[number % len(CYCLE)]
-        ax.plot(
-            at,
-            mean,
-            "-" if number < len(CYCLE) else "--",
-            color=colour,
-            marker=MARKERS[number % 7],
-            label=label,
-        )
+        at, style = list(groups.groups), (looks or {}).get(value) or look(value, number)
+        ax.plot(at, mean, label=label, **style)
         if band:
-            ax.fill_between(at, low, high, color=colour, alpha=0.16, linewidth=0)
-        ends.append((at[-1], mean[-1], label, colour))
+            ax.fill_between(at, low, high, color=style["color"], alpha=0.16, linewidth=0)
+        ends.append((at[-1], mean[-1], label, style["color"]))
     ax.set(xlabel=x, ylabel=y)
     if direct:
         _label_ends(ax, ends)
@@ -116,7 +142,7 @@ def curves(
 def gains(tables: dict[str, pd.DataFrame], names: dict[str, str], baseline: str) -> Figure:
     """Mean paired differences of models to a baseline against the level, in PSNR and SSIM: a row for each degradation.
 
-    ``tables`` are tidy scores by name of the degradation, ``names`` the labels of their models, which give the colours.
+    ``tables`` are tidy scores by name of the degradation, ``names`` the labels of their models.
     Every axis spans at least what an eye might see, so that nothing looks like something.
     """
     fig, axes = plt.subplots(
@@ -149,28 +175,27 @@ def interval(values: tuple[float, float, float], digits: int = 2) -> str:
     return signed_cell(values, digits)
 
 
-def signed(g: np.ndarray) -> np.ndarray:
-    """A function with values in [-1, 1] as a picture for :func:`images`, (H, W, 3): orange below 0, white 0, purple."""
-    return 255 * mpl.colormaps["PuOr"]((np.clip(g, -1, 1) + 1) / 2)[..., :3]
-
-
 def heat_map(
     table: pd.DataFrame,
     ax: plt.Axes | None = None,
     label: str = "",
     near: float | None = None,
     digits: int = 2,
+    also: tuple[float, float, str] | None = None,
 ) -> plt.Axes:
     """A matrix of scores (index: y, columns: x, both ascending), its optimum marked and its value written beside it.
 
-    ``near`` also outlines all cells within that distance of the optimum; ``label`` names the colour bar.
+    ``near`` also outlines all cells within that distance of the optimum; ``label`` names the colour bar; ``also`` is
+    another place, its x, y and label.
     """
     ax = ax or plt.figure().add_subplot()
     values = table.to_numpy(float)
     shown = ax.pcolormesh(values, cmap="cividis", rasterized=True)
+    carry(shown, table)
     ax.grid(False)
-    for axis, ticks in ((ax.xaxis, table.columns), (ax.yaxis, table.index)):
-        step = -(-len(ticks) // 8)
+    width = ax.get_position().width * ax.figure.get_figwidth()
+    for axis, ticks, room in ((ax.xaxis, table.columns, width / 0.5), (ax.yaxis, table.index, 8)):
+        step = -(-len(ticks) // int(room))
         axis.set_ticks(
             np.arange(0, len(ticks), step) + 0.5, [f"{tick:.3g}" for tick in ticks[::step]]
         )
@@ -197,8 +222,34 @@ def heat_map(
     ax.annotate(
         text, place, aside[0], textcoords="offset points", ha=aside[1], va="center", **BADGE
     )
+    if also:
+        axes = ((also[0], table.columns), (also[1], table.index))
+        place = [np.interp(value, ticks, np.arange(len(ticks)) + 0.5) for value, ticks in axes]
+        dot = {"markersize": 8, "color": BADGE["color"], "markeredgecolor": "black"}
+        ax.plot(*place, "D", markeredgewidth=2, **dot)
+        ax.annotate(also[2], place, (11, 0), textcoords="offset points", va="center", **BADGE)
     ax.figure.colorbar(shown, ax=ax, label=label).outline.set_visible(False)
     return ax
+
+
+def _g_range(maps: Sequence[GMap]) -> tuple[float, float, LinearSegmentedColormap]:
+    """The least and the largest value shown, as shares of ``top``, and their colours."""
+    signed = any(one.signed for one in maps)
+    return -1.0 * signed, 1.0, LinearSegmentedColormap.from_list("g", G_COLOURS[signed])
+
+
+def _g_bar(fig: Figure, axes: np.ndarray, maps: Sequence[GMap]) -> None:
+    low, high, cmap = _g_range(maps)
+    shown = mpl.cm.ScalarMappable(mpl.colors.Normalize(low, high), cmap)
+    bar = fig.colorbar(shown, ax=axes, location="bottom", shrink=0.6, aspect=45, pad=0.01)
+    ticks, tops = np.linspace(low, high, 5 if low else 3), {one.top for one in maps}
+    if len(tops) > 1:
+        bar.set_ticks([0, 1], labels=["0", "the largest"])
+    else:
+        (top,) = tops
+        bar.set_ticks(ticks, labels=[f"{tick * top:g}".replace("-", "−") for tick in ticks])
+    said = "g: black stops, white diffuses" + ", orange sharpens" * bool(low)
+    bar.ax.set_title(said, pad=4)
 
 
 def _inset(ax: plt.Axes, image: np.ndarray, zoom: tuple[int, int, int]) -> None:
