@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ..data import collections
 from ..methods.diffusion.scheme import Diffusion
 from ..study import catalogue
-from . import eye
+from . import eye, names
 
 STEPS = {  # of one file; one, where a single rule serves all steps
     "perona-malik": 1,
@@ -127,7 +127,7 @@ def widget(
     for name in samples:
         clean = collections.centre_crop(collections.in_colour(name), side)
         eye.bundle(f"sample-{name}", {"src": eye.webp(clean, lossless=True)})
-    labels = {name: eye.MODELS[name] for name in models}
+    labels = {name: names.name(name) for name in models}
     given = {"models": labels, "levels": models, "samples": samples, "start": start}
     data = " ".join(f'data-{key}="{html.escape(json.dumps(of))}"' for key, of in given.items())
     note = "In the book, where scripts run, a picture of yours is restored here."

@@ -18,21 +18,21 @@ from ..data import collections
 from ..metrics.distortion import clipped_psnr, psnr
 from ..problems import problem
 from ..study import catalogue, restorers
-from . import records
+from . import names, records
 
-MODELS = {  # in the order in which they are offered, with what a reader calls them
-    "perona-malik": "classic, tuned",
-    "learned-lambda": "learned λ",
-    "foe-s": "FoE-S",
-    "unet-diffusivity": "U-Net diffusivity",
-    "network-long": "best diffusion",
-    "tv": "total variation",
-    "nlm": "non-local means",
-    "bm3d": "BM3D",
-    "cncl-30k": "CNCL, 30 thousand",
-    "dncnn-30k": "DnCNN, 30 thousand",
-    "residual-unet-30k": "residual U-Net, 30 thousand",
-}
+MODELS = (  # in the order in which they are offered
+    "perona-malik",
+    "learned-lambda",
+    "foe-s",
+    "unet-diffusivity",
+    "network-long",
+    "tv",
+    "nlm",
+    "bm3d",
+    "cncl-30k",
+    "dncnn-30k",
+    "residual-unet-30k",
+)
 QUALITY = 92  # of WebP: for the eye; what is measured is measured before
 ENLARGED = 3
 
@@ -90,7 +90,7 @@ def wipe(photographs: list[str], levels: list[float], start: dict) -> None:
 
     It takes the bundles ``wipe-PHOTOGRAPH-LEVEL``, each :func:`pictures`. ``start`` = photograph, level, left, right.
     """
-    methods = {"input": "noisy", "clean": "clean"} | MODELS
+    methods = {"input": "noisy", "clean": "clean"} | {one: names.name(one) for one in MODELS}
     given = {"photographs": photographs, "levels": levels, "methods": methods, "start": start}
     data = " ".join(f'data-{key}="{html.escape(json.dumps(of))}"' for key, of in given.items())
     note = "In the book, where scripts run, two methods stand here with a line between them."

@@ -84,10 +84,8 @@ def learned(settings: list[tuple[float, float]]):
     fig, axes = plt.subplots(1, 2, figsize=(figures.WIDTH, 3.2))
     steps = np.arange(1, len(settings) + 1)
     labels = ("λ, gray levels", "width w, pixels")
-    for ax, values, label, marker in zip(
-        axes, np.transpose(settings), labels, figures.MARKERS, strict=False
-    ):
-        ax.plot(steps, values, color=figures.CYCLE[0], marker=marker)
+    for ax, values, label in zip(axes, np.transpose(settings), labels, strict=True):
+        ax.plot(steps, values, **figures.look("yours"))
         ax.set(xlabel="step", ylabel=label, ylim=(0, None))
     return fig
 
