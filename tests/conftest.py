@@ -81,44 +81,55 @@ def browser():
 
 
 @pytest.fixture
-def opened(browser, tmp_path, outputs):
-    """Opens what was displayed as a page from the disk and waits for a script to say that it is ready.
+def from_disk(browser, tmp_path):
+    """Opens HTML, with scripts of the book, as a page from the disk.
 
     A test fails on errors of scripts and on requests to other hosts.
     """
-    import figure_files
-    import onnxruntime_web
-
     pages, bad = [], []
 
-    def show(ready, **settings):
-        body = "".join(data["text/html"] for data, _ in outputs)
-        body = figure_files.in_files(body, tmp_path / "_images", "_images")
-        assert "base64" not in body, "the pictures are in files"
+    def show(body, scripts, **settings):
         static = tmp_path / "_static"
         shutil.copytree(ROOT / "book/_static", static, dirs_exist_ok=True)
-        (static / "onnxruntime.js").write_text(onnxruntime_web.script())
-        scripts = "".join(f'<script src="_static/{name}.js"></script>' for name in WIDGETS)
+        asked = "".join(f'<script src="_static/{name}.js"></script>' for name in scripts)
         (tmp_path / "page.html").write_text(
             '<!doctype html><html lang="en"><meta charset="utf-8"><title>Page</title>'
-            f'<link rel="stylesheet" href="_static/style.css">'
-            f'{scripts}<article class="bd-content">{body}</article>'
+            '<link rel="stylesheet" href="_static/style.css">'
+            "<style>:root { --pst-color-background: white }</style>"
+            f'{asked}<article class="bd-content">{body}</article>'
         )
         page = browser.new_page(**settings)
         pages.append(page)
         page.on("pageerror", lambda error: bad.append(str(error)))
         page.on(
-            "request",
-            lambda asked: asked.url[:4] in ("file", "data", "blob") or bad.append(asked.url),
+            "request", lambda one: one.url[:4] in ("file", "data", "blob") or bad.append(one.url)
         )
         page.goto((tmp_path / "page.html").as_uri())
-        page.wait_for_function(ready)
         return page
 
     yield show
     for page in pages:
         page.close()
     assert not bad
+
+
+@pytest.fixture
+def opened(from_disk, tmp_path, outputs):
+    """Opens what was displayed as a page, and waits for a script to say that it is ready."""
+    import figure_files
+    import onnxruntime_web
+
+    def show(ready, **settings):
+        body = "".join(data["text/html"] for data, _ in outputs)
+        body = figure_files.in_files(body, tmp_path / "_images", "_images")
+        assert "base64" not in body, "the pictures are in files"
+        (tmp_path / "_static").mkdir(exist_ok=True)
+        (tmp_path / "_static/onnxruntime.js").write_text(onnxruntime_web.script())
+        page = from_disk(body, WIDGETS, **settings)
+        page.wait_for_function(ready)
+        return page
+
+    return show
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import re
-import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -213,32 +212,15 @@ def test_bundles_are_scripts_in_files(tmp_path):
 
 
 @pytest.fixture
-def page(tmp_path):
-    """A figure under its cell, opened from the disk in a narrow browser; no script may fail."""
-    path = next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
-    if path is None:
-        pytest.skip("no browser: neither chromium nor google-chrome is installed")
-    from playwright.sync_api import sync_playwright
-
-    static, bad = provenance.ROOT / "book/_static", []
+def page(from_disk):
+    """A figure under its cell, on a narrow screen."""
     image = '<img class="only-light figure" alt="It falls." width="672" height="300" style="min-width: 500px">'
-    (tmp_path / "page.html").write_text(
-        f'<!doctype html><link rel="stylesheet" href="{(static / "style.css").as_uri()}">'
-        f'<script src="{(static / "figures.js").as_uri()}"></script><div class="bd-content">'
+    body = (
         '<div class="cell"><details class="above-input"><summary>Code</summary>x</details>'
         f'<figure class="shown"><div class="drawn">{image}</div><figcaption>'
-        '<span class="caption-number">Figure 3 </span><p class="links"></p></figcaption></figure>'
+        '<span class="caption-number">Figure 3 </span><p class="links"></p></figcaption></figure></div>'
     )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        opened = browser.new_page(viewport={"width": 390, "height": 700})
-        opened.on("pageerror", lambda error: bad.append(str(error)))
-        opened.goto((tmp_path / "page.html").as_uri())
-        yield opened
-        browser.close()
-    assert not bad
+    return from_disk(body, ["figures"], viewport={"width": 390, "height": 700})
 
 
 def test_a_figure_is_enlarged_and_leads_to_its_code_by_keyboard(page):

@@ -1,7 +1,6 @@
 """Tables that readers sort: their HTML, the names in them, and what a browser makes of them, opened from the disk."""
 
 import re
-import shutil
 
 import nbformat
 import pytest
@@ -13,7 +12,6 @@ from anisodiff.reports.pages.tables import Head, Html
 from anisodiff.study import catalogue
 
 ROOT = provenance.ROOT
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 HEADS = ("Model", Head("PSNR", better=1), Head("LPIPS", better=-1), "Command")
 HEADS += (Head("Kind", choose=True, more=True),)
 LINE = "anisodiff evaluate a --level 25"
@@ -82,47 +80,15 @@ def test_the_scoreboard_begins_with_the_best_and_makes_each_row_again():
 # In a browser --------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def browser():
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield started
-        started.close()
-
-
 @pytest.fixture
-def opened(browser, tmp_path):
-    """Opens HTML as a page of the book from the disk; errors of scripts fail the test."""
-    contexts, bad = [], []
+def opened(from_disk):
+    """Opens HTML as the output of a cell, on a narrow screen."""
 
     def show(body, width=390, script="tables", **settings):
-        static = ROOT / "book/_static"
-        (tmp_path / "page.html").write_text(
-            '<!doctype html><html lang="en"><meta charset="utf-8"><title>Page</title>'
-            f'<link rel="stylesheet" href="{(static / "style.css").as_uri()}">'
-            "<style>:root { --pst-color-background: white }</style>"
-            f'<script src="{(static / f"{script}.js").as_uri()}"></script>'
-            f'<article class="bd-content"><div class="cell_output">{body}</div></article>'
-        )
-        context = browser.new_context(viewport={"width": width, "height": 800}, **settings)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: bad.append(str(error)))
-        page.on("request", lambda asked: asked.url.startswith("file:") or bad.append(asked.url))
-        page.goto((tmp_path / "page.html").as_uri())
-        return page
+        output = f'<div class="cell_output">{body}</div>'
+        return from_disk(output, [script], viewport={"width": width, "height": 800}, **settings)
 
-    yield show
-    for context in contexts:
-        context.close()
-    assert not bad
+    return show
 
 
 def order_of(page):
