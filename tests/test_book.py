@@ -263,3 +263,16 @@ def test_a_claim_without_a_verdict_is_a_warning(directive, monkeypatch, tmp_path
     directive.run()
     assert len(warned) == verdicts_of("claims")
     assert "claim edginess-grows: its page edginess gave no verdict on 'gaussian'" in warned
+
+
+def test_no_setting_of_the_book_stands_twice():
+    """The last one would win without a word."""
+
+    class Strict(yaml.SafeLoader):
+        def construct_mapping(self, node, deep=True):
+            names = [key.value for key, _ in node.value]
+            assert len(names) == len(set(names)), f"twice among {sorted(names)}"
+            return super().construct_mapping(node, deep)
+
+    for name in ("_config.yml", "_toc.yml"):
+        assert yaml.load((ROOT / name).read_text(), Strict)

@@ -211,6 +211,16 @@ def test_bundles_are_scripts_in_files(tmp_path):
     assert file.read_text() == 'anisodiff.bundle("film-1", {"a":[1]});\n'
 
 
+def test_pictures_apart_from_their_bundle_are_files_of_their_own(tmp_path):
+    kind = '<script type="application/json" class="bundle apart" data-name="wipe-1"'
+    content = json.dumps({"clean": {"src": URIS["light"]}}, separators=(",", ":"))
+    figure_files.in_files(f"{kind}>{content}</script>", tmp_path, "../_images")
+    picture = f"{hashlib.sha256(CONTENT['light']).hexdigest()[:16]}.webp"
+    assert (tmp_path / picture).read_bytes() == CONTENT["light"]
+    (script,) = tmp_path.glob("*.js")
+    assert f'{{"clean":{{"src":"../_images/{picture}"}}}}' in script.read_text()
+
+
 @pytest.fixture
 def page(from_disk):
     """A figure under its cell, on a narrow screen."""

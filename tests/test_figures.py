@@ -16,7 +16,7 @@ from skimage.color import deltaE_cie76, rgb2lab
 
 from anisodiff.data import provenance
 from anisodiff.reports import figures
-from anisodiff.reports.figures import palette
+from anisodiff.reports.figures import palette, plots
 
 
 @pytest.fixture(autouse=True)
@@ -285,3 +285,13 @@ def test_an_interval_is_one_cell_with_signs():
     assert (
         figures.interval((-0.001, -0.004, 0.0)) == "0.00<br><small>0.00&nbsp;to&nbsp;0.00</small>"
     )
+
+
+def test_photographs_are_as_coarse_as_their_noise_hides():
+    clean = np.tile(np.linspace(0, 255, 64), (64, 1))
+    noisy = (clean + 25 * np.random.default_rng(0).standard_normal(clean.shape)).clip(0, 255)
+    assert plots.coarse(clean) is clean
+    drawn = plots.coarse(noisy)
+    assert set(np.unique(drawn % 8)) <= {0, 7} and len(np.unique(drawn)) > 20, "255 is clipped to"
+    assert np.std(drawn - noisy) < 25 / 8
+    assert plots.coarse(np.dstack([noisy] * 3)).shape == (64, 64, 3)

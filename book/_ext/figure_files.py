@@ -17,8 +17,9 @@ DATA_URI = re.compile(
     r'(?<=(?: src|href)=")data:(?:image|text)/(png|jpeg|gif|webp|avif|csv);base64,([\w+/=]+)(?=")'
 )
 BUNDLE = re.compile(
-    r'(?s)(<script type="application/json" class="bundle" data-name="([\w-]+)")>(.*?)</script>'
+    r'(?s)(<script type="application/json" class="bundle( apart)?" data-name="([\w-]+)")>(.*?)</script>'
 )
+APART = re.compile(r'(?<=":")data:image/(webp);base64,([\w+/=]+)(?=")')
 
 
 def take_out(app, doctree, docname):
@@ -45,7 +46,8 @@ def in_files(markup: str, folder: Path, address: str) -> str:
         return file(base64.b64decode(found[2]), found[1])
 
     def bundle(found: re.Match) -> str:
-        script = f'anisodiff.bundle("{found[2]}", {found[3]});\n'
+        content = APART.sub(image, found[4]) if found[2] else found[4]
+        script = f'anisodiff.bundle("{found[3]}", {content});\n'
         return f'{found[1]} data-src="{file(script.encode(), "js")}"></script>'
 
     return DATA_URI.sub(image, BUNDLE.sub(bundle, markup))

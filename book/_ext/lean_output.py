@@ -2,7 +2,7 @@
 
 The notebook that a page offers for download is there to be run: it comes without the outputs, which are the page, and
 without papermill's injected cell, which would override what its reader sets in the parameters cell. Of the theme's
-files, source maps, message catalogues and the icons' script go: no page loads them.
+files, source maps, message catalogues, the icons' script and the older form of their fonts go: no page loads them.
 """
 
 import json
@@ -18,8 +18,9 @@ def clear(app, exception):
     for path in (output / "_sources").rglob("*.ipynb"):
         notebook = json.loads(path.read_text(encoding="utf-8"))
         path.write_text(json.dumps(bare(notebook), indent=1, ensure_ascii=False) + "\n", "utf-8")
-    for path in (output / "_static").rglob("*.map"):
-        path.unlink()
+    for kind in ("*.map", "*.ttf"):
+        for path in (output / "_static").rglob(kind):
+            path.unlink()
     shutil.rmtree(output / "_static/locales", ignore_errors=True)
     (output / "_static/scripts/fontawesome.js").unlink(missing_ok=True)
 

@@ -33,7 +33,7 @@ MODELS = (  # in the order in which they are offered
     "dncnn-30k",
     "residual-unet-30k",
 )
-QUALITY = 92  # of WebP: for the eye; what is measured is measured before
+QUALITY = 90  # of WebP: for the eye; what is measured is measured before
 ENLARGED = 3
 
 
@@ -125,10 +125,14 @@ def film(films: list[tuple[str, list[tuple[str, str]], int]], maps: str = "g") -
     display_markup(f'<div class="film" {data}><p>{note}</p></div>', "<film>")
 
 
-def bundle(name: str, content: dict | list) -> None:
-    """Hand data to the scripts of the page, which ask for it by name."""
+def bundle(name: str, content: dict | list, apart: bool = False) -> None:
+    """Hand data to the scripts of the page, which ask for it by name.
+
+    Pictures that are ``apart`` are files of their own in the book, fetched when they are shown; a script cannot read
+    their pixels.
+    """
     text = json.dumps(content, separators=(",", ":")).replace("</", "<\\/")  # no end of a script
-    kind = f'type="application/json" class="bundle" data-name="{name}"'
+    kind = f'type="application/json" class="bundle{" apart" * apart}" data-name="{name}"'
     display_markup(f"<script {kind}>{text}</script>", f"<bundle {name}>")
 
 
