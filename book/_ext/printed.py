@@ -60,7 +60,7 @@ def blocks(soup: Tag, folder: Path) -> Iterator[nodes.Node]:
         if text := " ".join("".join(said).split()):
             yield nodes.paragraph("", text)
         said = []
-        if child.name in LEFT_OUT:
+        if child.name in LEFT_OUT or "links" in child.get("class", ()):
             continue
         if "strip" in child.get("class", ()):
             yield strip(child, folder)
