@@ -121,6 +121,7 @@ def take_along(app, exception):
         notebook = json.loads(path.read_text(encoding="utf-8"))
         for one in notebook["cells"]:
             for shown in one.get("outputs", ()):
+                shown.get("metadata", {}).pop("csv", None)  # which the page offers as a file
                 if markup := "".join(shown.get("data", {}).get("text/html", ())):
                     # The dark version and the data of what only the book's scripts can show stay behind.
                     markup = BUNDLE.sub("", re.sub(r'<img class="only-dark[^>]*>', "", markup))
