@@ -20,7 +20,7 @@ HTML = provenance.ROOT / "_build/html"
 PAGES = sorted(
     str(path.relative_to(HTML))
     for part in ("book", "notebooks")
-    for path in (HTML / part).glob("*.html")
+    for path in (HTML / part).rglob("*.html")
 )
 VIEWS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
 HEAVY = 1.5e6  # bytes as a server packs them
