@@ -13,7 +13,7 @@ from ..study import restorers
 from . import eye, records
 
 TAU = 0.2
-FILMED = [*range(11), 12, 15, 20, 25, 30, 40, 50, 60]  # steps
+FILMED = [*range(7), 8, 10, 12, 15, 20, 25, 30, 40, 50, 60]  # steps
 SIDE = 96  # of what is filmed, pixels
 
 

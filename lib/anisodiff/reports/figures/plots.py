@@ -19,6 +19,7 @@ from .house import BADGE, WIDTH
 from .palette import MUTED, look
 
 G_COLOURS = {False: ("#000000", "#ffffff"), True: ("#ff8c1a", "#000000", "#ffffff")}  # if signed
+G_STEPS = 64  # from 0 to the top: finer ones cannot be seen, and are a quarter of a map's bytes
 BAR = 0.68  # inches, of the colour bar under maps of g
 
 
@@ -78,7 +79,7 @@ def images(
         picture, cmap = rows[i][j], None
         if isinstance(picture, GMap):
             low, high, cmap = _g_range(maps)
-            picture = picture.g / picture.top
+            picture = np.round(picture.g / picture.top * G_STEPS) / G_STEPS
             ax.spines[:].set(visible=True, linewidth=0.8)  # else a white map reads as a missing one
         elif (low, high) == (0, 255):
             picture = coarse(picture)
