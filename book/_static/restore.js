@@ -65,8 +65,9 @@ function work() {
     });
   }
 
-  // The next states of a diffusion, lists of channels: tile by tile, which see as far beyond as these steps do.
-  async function advance(channels, width, height, told) {
+  // The next states of a diffusion, or the last of them, lists of channels: tile by tile, which see as far beyond as
+  // these steps do.
+  async function advance(channels, width, height, all, told) {
     const { session, reach, atOnce } = model;
     const states = [];
     const tiles = parts(height, reach, atOnce).flatMap((rows) => parts(width, reach, atOnce).map((columns) => [rows, columns]));
@@ -80,11 +81,12 @@ function work() {
           f.set(values.subarray(from + firstColumn, from + endColumn), row * columns);
         }
         const { u } = await session.run({ f: new ort.Tensor("float32", f, [1, 1, rows, columns]) });
-        for (let step = 0; step < u.dims[1]; step++) {
-          states[step] ??= channels.map(() => new Float32Array(width * height));
+        const first = all ? 0 : u.dims[1] - 1;
+        for (let step = first; step < u.dims[1]; step++) {
+          const state = (states[step - first] ??= channels.map(() => new Float32Array(width * height)));
           for (let row = top; row < bottom; row++) {
             const from = (step * rows + row - firstRow) * columns - firstColumn;
-            states[step][channel].set(u.data.subarray(from + left, from + right), row * width + left);
+            state[channel].set(u.data.subarray(from + left, from + right), row * width + left);
           }
         }
         told(++done / (channels.length * tiles.length));
@@ -106,8 +108,8 @@ function work() {
       const start = performance.now();
       let states = [];
       for (let time = 0; time < model.times; time++) {
-        const next = await advance(states.at(-1) ?? input, width, height, (share) => postMessage({ share: (time + share) / model.times }));
-        states = all ? [...states, ...next] : next.slice(-1);
+        const next = await advance(states.at(-1) ?? input, width, height, all, (share) => postMessage({ share: (time + share) / model.times }));
+        states = all ? [...states, ...next] : next;
       }
       const milliseconds = performance.now() - start;
       const last = states.at(-1);
