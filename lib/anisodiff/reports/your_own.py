@@ -16,10 +16,10 @@ NEIGHBOURS = {"perona-malik": "the classic, tuned", "foe-s": "FoE-S", "bm3d": "B
 def images(profile: str) -> dict:
     """What a new model is scored on: ``collection``, the side of the ``crop``, and how many (``limit``; None: all).
 
-    The protocol's crops where they are at hand, else, and on the budget smoke, photographs that come with the packages.
+    The protocol's crops in the profile paper, else photographs that come with the packages, which everybody has.
     """
     protocol = catalogue.protocol()
-    if profile != "smoke" and collections.available(protocol["collection"]):
+    if profile == "paper":
         return {"collection": protocol["collection"], "crop": protocol["crop"], "limit": None}
     crop = protocol["crop"] if profile != "smoke" else 64
     return {
