@@ -20,7 +20,7 @@ from anisodiff.reports import browser, eye
 from anisodiff.study import restorers
 
 SIDE = 48
-READY = "document.querySelector('.restore .said')?.textContent.includes('pixels')"
+READY = "document.querySelector('.restore .report')?.textContent.includes('pixels')"
 
 
 def network():
@@ -85,7 +85,7 @@ def pressed(page):
 
 
 def said(page):
-    return page.locator(".restore .said").inner_text()
+    return page.locator(".restore .report").inner_text()
 
 
 def test_the_browser_agrees_with_the_library(opened):
@@ -106,7 +106,7 @@ def test_a_large_picture_is_restored_in_tiles(page, tmp_path):
     Image.fromarray(pixels[..., 0]).save(tmp_path / "mine.png")
     page.get_by_label("or a file").set_input_files(tmp_path / "mine.png")
     page.wait_for_function(
-        "document.querySelector('.restore .said').textContent.includes('203 × 150')"
+        "document.querySelector('.restore .report').textContent.includes('203 × 150')"
     )
     page.get_by_label("Noise").select_option("keep")
     found = pressed(page)
@@ -128,6 +128,7 @@ def test_noise_is_added_and_removed(page):
     error = np.mean((found.clip(0, 255) - clean) ** 2)
     assert captions[1] == f"classic, tuned: {10 * np.log10(255**2 / error):.2f} dB"
     assert f"{before:.2f} dB before" in said(page)
+    assert page.locator(".restore .report").bounding_box()["width"] > 200, "it is in sight"
     step = page.get_by_label("Step")
     step.fill("0")
     page.wait_for_function(
@@ -146,7 +147,7 @@ def test_levels_are_those_of_the_model(page):
 def test_what_is_no_picture_is_said_by_name(page, tmp_path):
     (tmp_path / "notes.txt").write_text("no picture")
     page.get_by_label("or a file").set_input_files(tmp_path / "notes.txt")
-    page.wait_for_function("document.querySelector('.restore .said').textContent.includes('notes')")
+    page.wait_for_function("document.querySelector('.restore .report').textContent.includes('notes')")
     assert said(page) == "notes.txt holds no picture that this browser can read."
     assert page.get_by_label("Picture", exact=True).input_value() == "chelsea"
 
@@ -154,7 +155,7 @@ def test_what_is_no_picture_is_said_by_name(page, tmp_path):
 def test_a_model_that_is_not_there_is_said_and_the_next_one_runs(page):
     page.get_by_label("σ").select_option("50")
     page.get_by_role("button", name="Restore").click()
-    page.wait_for_function("document.querySelector('.restore .said').textContent.startsWith('Not')")
+    page.wait_for_function("document.querySelector('.restore .report').textContent.startsWith('Not')")
     assert said(page) == 'Not restored: the page has no data "model-perona-malik-50".'
     page.get_by_label("σ").select_option("25")
     assert pressed(page).shape == (3, SIDE, SIDE)
@@ -163,7 +164,7 @@ def test_a_model_that_is_not_there_is_said_and_the_next_one_runs(page):
 def test_it_can_be_stopped(page, tmp_path):
     Image.new("L", (1200, 1200), 90).save(tmp_path / "large.png")
     page.get_by_label("or a file").set_input_files(tmp_path / "large.png")
-    page.wait_for_function("document.querySelector('.restore .said').textContent.includes('1200')")
+    page.wait_for_function("document.querySelector('.restore .report').textContent.includes('1200')")
     page.get_by_role("button", name="Restore").click()
     page.wait_for_function("document.querySelector('.restore progress').value > 0")
     page.get_by_role("button", name="Stop").click()

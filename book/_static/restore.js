@@ -156,7 +156,7 @@ function restore(box) {
   const stop = element("button", { type: "button", hidden: true }, "Stop");
   const progress = element("progress", { max: 1, value: 0, hidden: true });
   progress.setAttribute("aria-label", "How much is done");
-  const said = element("output", { className: "said" });
+  const said = element("output", { className: "report" });
   const step = element("input", { type: "range", min: 0 });
   const stepSaid = element("output");
   const steps = element("div", { className: "controls", hidden: true }, element("span", {}, labelled("Step", step), " ", stepSaid));
