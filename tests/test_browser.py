@@ -147,7 +147,9 @@ def test_levels_are_those_of_the_model(page):
 def test_what_is_no_picture_is_said_by_name(page, tmp_path):
     (tmp_path / "notes.txt").write_text("no picture")
     page.get_by_label("or a file").set_input_files(tmp_path / "notes.txt")
-    page.wait_for_function("document.querySelector('.restore .report').textContent.includes('notes')")
+    page.wait_for_function(
+        "document.querySelector('.restore .report').textContent.includes('notes')"
+    )
     assert said(page) == "notes.txt holds no picture that this browser can read."
     assert page.get_by_label("Picture", exact=True).input_value() == "chelsea"
 
@@ -155,7 +157,9 @@ def test_what_is_no_picture_is_said_by_name(page, tmp_path):
 def test_a_model_that_is_not_there_is_said_and_the_next_one_runs(page):
     page.get_by_label("σ").select_option("50")
     page.get_by_role("button", name="Restore").click()
-    page.wait_for_function("document.querySelector('.restore .report').textContent.startsWith('Not')")
+    page.wait_for_function(
+        "document.querySelector('.restore .report').textContent.startsWith('Not')"
+    )
     assert said(page) == 'Not restored: the page has no data "model-perona-malik-50".'
     page.get_by_label("σ").select_option("25")
     assert pressed(page).shape == (3, SIDE, SIDE)
@@ -164,7 +168,9 @@ def test_a_model_that_is_not_there_is_said_and_the_next_one_runs(page):
 def test_it_can_be_stopped(page, tmp_path):
     Image.new("L", (1200, 1200), 90).save(tmp_path / "large.png")
     page.get_by_label("or a file").set_input_files(tmp_path / "large.png")
-    page.wait_for_function("document.querySelector('.restore .report').textContent.includes('1200')")
+    page.wait_for_function(
+        "document.querySelector('.restore .report').textContent.includes('1200')"
+    )
     page.get_by_role("button", name="Restore").click()
     page.wait_for_function("document.querySelector('.restore progress').value > 0")
     page.get_by_role("button", name="Stop").click()

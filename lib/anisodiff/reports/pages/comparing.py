@@ -72,8 +72,8 @@ def by_table(
     """:func:`differences` table by table, each with its title, its rows by what they are called."""
     for table, part in found.groupby(level="table", sort=False):
         part = part.droplevel("table")
-        part.index = [", ".join(filter(None, key)) for key in part.index]
-        yield TITLES.get(table) or (captions or {}).get(table, table), part
+        called = [", ".join(filter(None, key)) for key in part.index]
+        yield TITLES.get(table) or (captions or {}).get(table, table), part.set_axis(called)
 
 
 def as_text(found: pd.DataFrame) -> str:
