@@ -49,12 +49,12 @@ async function grays(source) {
 }
 
 function film(box) {
-  const films = JSON.parse(box.dataset.films);
+  const [films, maps] = ["films", "maps"].map((key) => JSON.parse(box.dataset[key]));
   const what = choice("Change", films.map(([name]) => [name, name]), films[0][0]);
   const value = element("input", { type: "range", min: 0 });
   const step = element("input", { type: "range", min: 0, value: 0 });
   const [valueSaid, stepSaid, pixelSaid] = [element("output"), element("output"), element("output", { className: "pixel" })];
-  const pictures = ["the image", `its ${box.dataset.maps}: white flows`].map((name) => element("img", { className: "dark-light", alt: name, draggable: false }));
+  const pictures = ["the image", `its ${maps}: white flows`].map((name) => element("img", { className: "dark-light", alt: name, draggable: false }));
   const figures = pictures.map((picture) => element("figure", {}, picture, element("figcaption", {}, picture.alt)));
   const graph = element("div", { className: "curve" });
   const play = element("button", { type: "button" }, "Play");
@@ -81,7 +81,7 @@ function film(box) {
     const gray = now.value(x, y);
     const gradient = Math.hypot(now.value(x + 1, y) - gray, now.value(x, y + 1) - gray);
     const parts = [`row ${y}, column ${x}: gray ${gray}`, `gradient ${gradient.toFixed(0)}`];
-    if (g) parts.push(`${box.dataset.maps} ${(g.value(x, y) / 255).toFixed(2)}`);
+    if (g) parts.push(`${maps} ${(g.value(x, y) / 255).toFixed(2)}`);
     if (next) {
       const count = following.step - frame.step;
       parts.push(`changes by ${signed(next.value(x, y) - gray)} in the next ${count === 1 ? "step" : `${count} steps`}`);

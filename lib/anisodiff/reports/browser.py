@@ -6,8 +6,6 @@ exported a few steps at a time (STEPS): the file is applied to its own last stat
 
 import base64
 import copy
-import html
-import json
 import logging
 import warnings
 
@@ -62,7 +60,7 @@ def exported(diffusion: Diffusion, steps: int) -> bytes:
             external_data=False,
             verbose=False,
         )
-    # Where each operation came from is nine tenths of the file.
+    # Where each operation came from is most of the file.
     onnx_ir.passes.common.ClearMetadataAndDocStringPass()(program.model)
     return program.model_proto.SerializeToString()
 
@@ -129,6 +127,4 @@ def widget(
         eye.bundle(f"sample-{name}", {"src": eye.webp(clean, lossless=True)})
     labels = {name: names.name(name) for name in models}
     given = {"models": labels, "levels": models, "samples": samples, "start": start}
-    data = " ".join(f'data-{key}="{html.escape(json.dumps(of))}"' for key, of in given.items())
-    note = "In the book, where scripts run, a picture of yours is restored here."
-    eye.display_markup(f'<div class="restore" {data}><p>{note}</p></div>', "<restore>")
+    eye.widget("restore", given, "a picture of yours is restored here")

@@ -82,7 +82,7 @@ def strip(shown: dict[str, np.ndarray], labels: dict[str, str], spot: tuple[int,
             f"<figcaption>{label}<br><strong>{value}</strong></figcaption></figure>"
         )
     kind = 'class="strip" tabindex="0" role="group" aria-label="One photograph by several methods"'
-    display_markup(f"<div {kind}>{figures}</div>", "<figure strip>", figure="strip")
+    _display(f"<div {kind}>{figures}</div>", "<figure strip>", figure="strip")
 
 
 def wipe(photographs: list[str], levels: list[float], start: dict) -> None:
@@ -92,9 +92,7 @@ def wipe(photographs: list[str], levels: list[float], start: dict) -> None:
     """
     methods = {"input": "noisy", "clean": "clean"} | {one: names.name(one) for one in MODELS}
     given = {"photographs": photographs, "levels": levels, "methods": methods, "start": start}
-    data = " ".join(f'data-{key}="{html.escape(json.dumps(of))}"' for key, of in given.items())
-    note = "In the book, where scripts run, two methods stand here with a line between them."
-    display_markup(f'<div class="wipe" {data}><p>{note}</p></div>', "<wipe>")
+    widget("wipe", given, "two methods stand here with a line between them")
 
 
 def frames(
@@ -120,9 +118,14 @@ def frames(
 def film(films: list[tuple[str, list[tuple[str, str]], int]], maps: str = "g") -> None:
     """Display a diffusion under sliders: for each thing that changes its name, its values as (text, bundle), and which
     of them is shown first. ``maps`` is what the maps show, g or its magnitude."""
-    data = f'data-films="{html.escape(json.dumps(films))}" data-maps="{maps}"'
-    note = "In the book, where scripts run, the diffusion runs here under a slider."
-    display_markup(f'<div class="film" {data}><p>{note}</p></div>', "<film>")
+    widget("film", {"films": films, "maps": maps}, "the diffusion runs here under a slider")
+
+
+def widget(kind: str, given: dict, what: str) -> None:
+    """Display the place of a widget of ``book/_static``, with what it is given, and a note for who has no scripts."""
+    data = " ".join(f'data-{key}="{html.escape(json.dumps(of))}"' for key, of in given.items())
+    note = f"In the book, where scripts run, {what}."
+    _display(f'<div class="{kind}" {data}><p>{note}</p></div>', f"<{kind}>")
 
 
 def bundle(name: str, content: dict | list, apart: bool = False) -> None:
@@ -133,11 +136,10 @@ def bundle(name: str, content: dict | list, apart: bool = False) -> None:
     """
     text = json.dumps(content, separators=(",", ":")).replace("</", "<\\/")  # no end of a script
     kind = f'type="application/json" class="bundle{" apart" * apart}" data-name="{name}"'
-    display_markup(f"<script {kind}>{text}</script>", f"<bundle {name}>")
+    _display(f"<script {kind}>{text}</script>", f"<bundle {name}>")
 
 
-def display_markup(markup: str, plain: str, **metadata) -> None:
-    """Display HTML, and a text where there is none."""
+def _display(markup: str, plain: str, **metadata) -> None:
     display({"text/html": markup, "text/plain": plain}, raw=True, metadata=metadata)
 
 

@@ -19,7 +19,7 @@ from .house import BADGE, WIDTH
 from .palette import MUTED, look
 
 G_COLOURS = {False: ("#000000", "#ffffff"), True: ("#ff8c1a", "#000000", "#ffffff")}  # if signed
-G_STEPS = 64  # from 0 to the top: finer ones cannot be seen, and are a quarter of a map's bytes
+G_STEPS = 64  # from 0 to the top: finer ones cannot be seen, and cost bytes
 BAR = 0.68  # inches, of the colour bar under maps of g
 
 
@@ -102,7 +102,7 @@ def images(
 def coarse(picture: np.ndarray) -> np.ndarray:
     """An image on 0..255 in steps of a power of two, at most half of its noise: (H, W) or (H, W, 3) to the same.
 
-    Finer steps cannot be seen under the noise, and are nearly half of a figure's bytes. Without noise nothing changes.
+    Finer steps cannot be seen under the noise, and cost bytes. Without noise nothing changes.
     """
     gray = torch.tensor(np.atleast_3d(picture)[None, None, ..., 0], dtype=torch.float32)
     step = 2 ** np.floor(np.log2(float(noise_level(gray)) / 2))
