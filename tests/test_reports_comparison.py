@@ -313,11 +313,12 @@ def test_images_drawn_from_one_set_agree_as_far_as_models_differ():
 
 
 def test_only_the_differences_to_a_baseline_are_corrected_together():
-    pairs = comparison.differences(*apart_by({"a": 27, "b": 28, "c": 28}))
-    found = comparison.over(pairs, "b", {})
+    models = apart_by({"a": 27, "b": 28, "c": 28})
+    found = comparison.over(*models, "b", {})
     assert found.significant.to_dict() == {"a": True, "b": False, "c": False}
     assert found.loc["a", "mean"] == pytest.approx(-1, abs=0.1)
-    assert not comparison.over(pairs, "b", {"a": 3.0}).significant.any()
+    assert found.loc["a", "low"] < found.loc["a", "mean"] < found.loc["a", "high"] < 0
+    assert not comparison.over(*models, "b", {"a": 3.0}).significant.any()
 
 
 def test_a_row_leads_by_its_difference_to_the_best_other_one(monkeypatch):

@@ -132,7 +132,7 @@ class Ledger(SphinxDirective):
 
     def _sentences(self):
         sources = findings.everything()["sources"]
-        listed = yaml.safe_load(STATEMENTS.read_text(encoding="utf-8"))
+        listed = yaml.load(STATEMENTS.read_text(encoding="utf-8"), yaml.CSafeLoader)
         rows = [
             (
                 f"“{one['quote']}”",

@@ -1,7 +1,5 @@
 """The tables of the paper and of the literature with our numbers, and what the paper concludes from them."""
 
-from functools import cache
-
 import numpy as np
 import pandas as pd
 
@@ -127,12 +125,11 @@ def lead(row: str, level: float, metric: str) -> tuple[float, float, float]:
     own = content["ours"][row][0]
     collection = content["scored"][level][0]
     values = BETTER[metric] * comparison.together(models, metric, level, collection)
-    pairs = comparison.differences(values, records.clusters(values.index, collection))
-    gaps = pairs.loc[own].drop(own)
-    best = gaps["mean"].idxmin()
-    mean, error, freedom = gaps.loc[best, ["mean", "error", "freedom"]]
+    best = values.mean().drop(own).idxmax()
+    apart = values[own] - values[best]
+    error, freedom = statistics.standard_error(apart, records.clusters(apart.index, collection))
     error = comparison.retrained(error, own, best, comparison.deviations(level, metric))
-    half = statistics.half_width(error, freedom)
+    mean, half = apart.mean(), statistics.half_width(error, freedom)
     return mean, mean - half, mean + half
 
 
@@ -166,10 +163,14 @@ def contest_on_crops(first: str, second: str) -> tuple[float, float, float]:
     return float(np.mean(mean > 0)), float(np.mean(low > 0)), float(np.mean(high > 0))
 
 
-def orders(table: str = "paper-table-1", without: tuple[str, ...] = ()) -> pd.DataFrame:
+def orders(
+    table: str = "paper-table-1",
+    without: tuple[str, ...] = (),
+    metrics: tuple[str, ...] = METRICS,
+) -> pd.DataFrame:
     """Whether the rows of a table stand in the same order here: :class:`orders.Order` for each column and metric."""
     columns = claims.tables()[table]["columns"]
-    rows = {(at, metric): order(table, at, metric, without) for metric in METRICS for at in columns}
+    rows = {(at, metric): order(table, at, metric, without) for metric in metrics for at in columns}
     index = pd.MultiIndex.from_tuples(rows, names=["level", "metric"])
     return pd.DataFrame(list(rows.values()), index, ["tau", "same", "opposite", "open"])
 
@@ -193,7 +194,6 @@ def beside_the_literature(level: float) -> pd.DataFrame:
     return found.sort_values((WHOLE_IMAGES[0], level), ascending=False, kind="stable")
 
 
-@cache
 def _entries(table: str) -> list[ledger.Entry]:
     return [entry for entry in ledger.entries() if entry.table == table]
 

@@ -32,8 +32,7 @@ def candidates(collection: str, level: float) -> list[str]:
 
 def scores(model: str, metric: str, level: float, collection: str) -> pd.Series:
     """A model's recorded scores for Gaussian noise, by image."""
-    table = evaluation.read_scores(collection, model, "gaussian")
-    return table[(table.level == level) & (table.metric == metric)].set_index("image").value
+    return evaluation.read_values(collection, model, "gaussian", level, metric)
 
 
 def together(models: list[str], metric: str, level: float, collection: str) -> pd.DataFrame:
@@ -45,27 +44,30 @@ def differences(values: pd.DataFrame, clusters: list[str]) -> pd.DataFrame:
     """For each ordered pair of models, first - second, paired image by image.
 
     ``values`` has a row for each image and a column for each model (:func:`together`), ``clusters`` what each image is
-    a sample of. Indexed by (first, second); ``mean``, ``low`` and ``high`` with its interval of 95 %, ``error``
-    (standard) and ``freedom``, the clusters of images less one.
+    a sample of. Indexed by (first, second); ``mean``, ``error`` (standard) and ``freedom``, the clusters of images
+    less one.
     """
     rows = {}
     for first, second in itertools.combinations_with_replacement(values.columns, 2):
         apart = values[first] - values[second]
-        mean, low, high = mean_interval(apart, clusters)
-        error = statistics.standard_error(apart, clusters)
-        rows[second, first] = (-mean, -high, -low, *error)
-        rows[first, second] = (mean, low, high, *error)
+        mean, error = apart.mean(), statistics.standard_error(apart, clusters)
+        rows[second, first] = (-mean, *error)
+        rows[first, second] = (mean, *error)
     pairs = pd.MultiIndex.from_product([values.columns, values.columns])
-    columns = ["mean", "low", "high", "error", "freedom"]
-    return pd.DataFrame([rows[pair] for pair in pairs], pairs, columns)
+    return pd.DataFrame([rows[pair] for pair in pairs], pairs, ["mean", "error", "freedom"])
 
 
-def over(pairs: pd.DataFrame, baseline: str, seeds: dict[str, float]) -> pd.DataFrame:
-    """Of :func:`differences` those of each model to a baseline, and which are ``significant``.
+def over(
+    values: pd.DataFrame, clusters: list[str], baseline: str, seeds: dict[str, float]
+) -> pd.DataFrame:
+    """Of :func:`differences` those of each model to a baseline, with their interval of 95 % from ``low`` to ``high``,
+    and which are ``significant``.
 
     Corrected for all of them at once (Holm), with ``seeds`` as :func:`matrix` takes them.
     """
-    found = pairs.xs(baseline, level=1)
+    found = differences(values, clusters).xs(baseline, level=1)
+    intervals = [mean_interval(values[model] - values[baseline], clusters) for model in found.index]
+    found[["mean", "low", "high"]] = intervals
     error = [
         retrained(error, model, baseline, seeds)
         for model, error in zip(found.index, found.error, strict=True)

@@ -52,6 +52,7 @@ class Entry:
     command: str
 
 
+@cache
 def entries() -> list[Entry]:
     """All numbers of all tables that name what stands for them, in the order of the file."""
     listed = claims.tables().items()
@@ -134,7 +135,7 @@ def _tolerance(table: dict, row: str, column, metric: str, model: str) -> float:
     if collection == "costs":
         return float(unit[column])
     unit = unit[metric] if isinstance(unit, dict) else unit
-    values = _values(collection, model, level, _name(table, row, metric))
+    values = comparison.scores(model, _name(table, row, metric), level, collection)
     variance = np.var(_redrawn(metric)) if table.get("images") == "same" else 2 * np.var(values)
     training = comparison.deviations(level, metric).get(model, 0.0)
     return unit + 1.96 * float(np.sqrt(variance / len(values) + 2 * training**2))
@@ -157,7 +158,7 @@ def _measured(table: dict, row: str, column, metric: str, model: str) -> Interva
     collection, level = table["scored"][column]
     if collection == "costs":
         return (float(costs.read().loc[model, level][_name(table, row, column)]),) * 3
-    values = _values(collection, model, level, _name(table, row, metric))
+    values = comparison.scores(model, _name(table, row, metric), level, collection)
     return mean_interval(values, records.clusters(values.index, collection))
 
 
@@ -166,14 +167,7 @@ def _mean(table: dict, column, metric: str, model: str) -> float:
     collection, level = table["scored"][column]
     if collection == "costs":
         return _measured(table, "all", column, metric, model)[0]
-    return float(_values(collection, model, level, metric).mean())
-
-
-@cache
-def _values(collection: str, model: str, level: float, metric: str) -> pd.Series:
-    scores = evaluation.read_scores(collection, model, "gaussian")
-    chosen = scores[(scores.level == level) & (scores.metric == metric)]
-    return chosen.set_index("image").value
+    return float(comparison.scores(model, metric, level, collection).mean())
 
 
 def _by_row(mapping, row: str, otherwise):

@@ -91,8 +91,8 @@ def over(collection: str, level: float, baseline: str):
     """:func:`comparison.over` a baseline of all models that are scored on a collection, in PSNR."""
     models = comparison.ranked(collection, level)
     values = comparison.together(models, "psnr", level, collection)
-    pairs = comparison.differences(values, records.clusters(values.index, collection))
-    return comparison.over(pairs, baseline, comparison.deviations(level))
+    clusters = records.clusters(values.index, collection)
+    return comparison.over(values, clusters, baseline, comparison.deviations(level))
 
 
 def gain(gaps, model: str, baseline: str) -> tuple[float, Html]:

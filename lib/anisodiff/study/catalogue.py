@@ -119,11 +119,13 @@ def resolve(name: str) -> type:
 @cache
 def study() -> dict[str, Any]:
     """All of ``study/*.yml``: what ``protocol.yml`` says, and under ``models`` the entries of all families."""
-    found = yaml.safe_load((ROOT / "study/protocol.yml").read_text())
-    found["models"] = {}
-    files = {path.stem: path for path in sorted((ROOT / "study").glob("*.yml"))}
-    for family in dict.fromkeys([*found["families"], *files.keys() - {"protocol"}]):
-        found["models"] |= yaml.safe_load(files[family].read_text())
+    files = {
+        path.stem: yaml.load(path.read_text(), yaml.CSafeLoader)
+        for path in sorted((ROOT / "study").glob("*.yml"))
+    }
+    found = files.pop("protocol") | {"models": {}}
+    for family in dict.fromkeys([*found["families"], *files]):
+        found["models"] |= files[family]
     return found
 
 

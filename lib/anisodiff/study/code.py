@@ -94,7 +94,7 @@ class _Module:
             self.definitions[BESIDE].append(statement)
 
 
-_module = lru_cache(maxsize=1024)(_Module)
+_read = lru_cache(maxsize=1024)(_Module)
 
 
 def _assigned(node: ast.stmt) -> list[str]:
@@ -112,20 +112,23 @@ def _assigned(node: ast.stmt) -> list[str]:
 
 
 class _Package:
-    """All modules of a package, and what their definitions lead to."""
+    """The modules of a package, and what their definitions lead to; only those that are reached are read."""
 
     def __init__(self, files: tuple[tuple[tuple[str, ...], bytes], ...]):
-        self.modules: dict[str, _Module] = {}
+        self.sources: dict[str, tuple[bool, bytes]] = {}
         self.counted: dict[str, tuple[str, set[str]]] = {}
         for (*folders, file), source in files:
             is_package = file == "__init__.py"
             name = ".".join(folders if is_package else [*folders, file.removesuffix(".py")])
-            self.modules[name] = _module(name, is_package, source)
+            self.sources[name] = is_package, source
+
+    def _module(self, name: str) -> _Module:
+        return _read(name, *self.sources[name])
 
     def located(self, dotted: str) -> set[str]:
         """The definitions that a dotted name stands for."""
         module, _, name = dotted.rpartition(".")
-        whole = dotted in self.modules
+        whole = dotted in self.sources
         found = self._follow(dotted, ()) if whole else self._own(module, (name,))
         return set(filter(self._defines, found))
 
@@ -144,7 +147,7 @@ class _Package:
             return self.counted[key]
         module, _, name = key.rpartition(".")
         texts, needs = [], {f"{module}.{BESIDE}"}
-        for statement in self.modules[module].definitions[name]:
+        for statement in self._module(module).definitions[name]:
             texts.append(statement.text)
             for mention in sorted(statement.mentions, key=repr):
                 targets = self._targets(module, mention)
@@ -156,7 +159,7 @@ class _Package:
 
     def _defines(self, key: str) -> bool:
         module, _, name = key.rpartition(".")
-        return module in self.modules and name in self.modules[module].definitions
+        return module in self.sources and name in self._module(module).definitions
 
     def _targets(self, module: str, mention: Mention) -> set[str]:
         if mention.module is None:
@@ -165,14 +168,14 @@ class _Package:
 
     def _own(self, module: str, names: tuple[str, ...]) -> set[str]:
         """What a name means in its own module: nothing where it is built in."""
-        here = self.modules.get(module)
+        here = self._module(module) if module in self.sources else None
         known = here and (names[0] in here.definitions or names[0] in here.imports)
-        known = known or f"{module}.{names[0]}" in self.modules
+        known = known or f"{module}.{names[0]}" in self.sources
         return self._follow(module, names) if known else set()
 
     def _follow(self, module: str, names: tuple[str, ...], seen: tuple = ()) -> set[str]:
         """The definitions that attributes of a module lead to; outside the package their dotted name."""
-        if module not in self.modules:
+        if module not in self.sources:
             return {".".join((module, *names))}
         here, rest = (module, names[:1]), names[1:]
         if here in seen:
@@ -182,21 +185,21 @@ class _Package:
             return self._whole(module, seen)
         key = f"{module}.{names[0]}"
         found = {key} if self._defines(key) else set()
-        for target, path in self.modules[module].imports.get(names[0], ()):
+        for target, path in self._module(module).imports.get(names[0], ()):
             if (target, path) == here:  # `from . import a`, in the package itself
                 target, path = key, ()
             found |= self._follow(target, path + rest, seen)
-        if not found and key in self.modules:
+        if not found and key in self.sources:
             found = self._follow(key, rest, seen)
         return found or self._whole(module, seen)
 
     def _whole(self, module: str, seen: tuple) -> set[str]:
         """Every definition of a module, the ones it imports, and, of a package, its modules."""
-        found = {f"{module}.{name}" for name in self.modules[module].definitions}
-        for target, path in chain.from_iterable(self.modules[module].imports.values()):
-            if path and ".".join((target, *path)) not in self.modules:
+        found = {f"{module}.{name}" for name in self._module(module).definitions}
+        for target, path in chain.from_iterable(self._module(module).imports.values()):
+            if path and ".".join((target, *path)) not in self.sources:
                 found |= self._follow(target, path, seen)
-        for other in self.modules:
+        for other in self.sources:
             if other.rpartition(".")[0] == module:
                 found |= self._follow(other, (), seen)
         return found

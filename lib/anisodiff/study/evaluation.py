@@ -190,6 +190,18 @@ def write_scores(
 
 def read_scores(collection: str, model: str, kind: str) -> pd.DataFrame:
     """The recorded scores of a model; FileNotFoundError says which there are."""
+    return _table(*_recorded(collection, model, kind)).copy(
+        deep=False
+    )  # copied where it is changed
+
+
+def read_values(collection: str, model: str, kind: str, level: float, metric: str) -> pd.Series:
+    """Of :func:`read_scores` those of one level by one metric, by image."""
+    return _values(*_recorded(collection, model, kind), level, metric).copy(deep=False)
+
+
+def _recorded(collection: str, model: str, kind: str) -> tuple[Path, int]:
+    """The file of recorded scores, undamaged, and when it was last changed."""
     path = scores_path(collection, model, kind)
     if not path.is_file():
         there = sorted(other.stem for other in path.parent.glob("*.csv"))
@@ -198,9 +210,15 @@ def read_scores(collection: str, model: str, kind: str) -> pd.DataFrame:
         )
     store.check(path)
     provenance.note(path)
-    return _table(path, path.stat().st_mtime_ns).copy()
+    return path, path.stat().st_mtime_ns
 
 
 @lru_cache(maxsize=256)
 def _table(path: Path, changed: int) -> pd.DataFrame:
     return tables.read(path)
+
+
+@lru_cache(maxsize=2048)
+def _values(path: Path, changed: int, level: float, metric: str) -> pd.Series:
+    table = _table(path, changed)
+    return table[(table.level == level) & (table.metric == metric)].set_index("image").value

@@ -59,5 +59,6 @@ def read(path: Path) -> pd.DataFrame:
     metrics = [name for name in wide.columns if name not in COLUMNS]
     for name, value in shared.items():
         wide[name] = pd.to_numeric(value) if name in ("level", "crop", "seed") else value
-    tidy = wide.set_index(COLUMNS[:-2])[metrics].rename_axis(columns="metric")
-    return tidy.stack(future_stack=True).dropna().rename("value").reset_index()[COLUMNS]
+    tidy = wide.loc[wide.index.repeat(len(metrics)), COLUMNS[:-2]]
+    tidy = tidy.assign(metric=metrics * len(wide), value=wide[metrics].to_numpy().ravel())
+    return tidy.dropna(subset="value").reset_index(drop=True)
