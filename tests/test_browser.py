@@ -19,6 +19,7 @@ from anisodiff.methods.diffusion.unet import UNet
 from anisodiff.reports import browser, eye
 from anisodiff.study import restorers
 
+pytestmark = pytest.mark.xdist_group("exports")  # in one process, which makes each export once
 SIDE = 48
 READY = "document.querySelector('.restore .report')?.textContent.includes('pixels')"
 
@@ -26,7 +27,7 @@ READY = "document.querySelector('.restore .report')?.textContent.includes('pixel
 def network():
     """A network that remembers, untrained but for its last layers, which would only say one number."""
     torch.manual_seed(0)
-    return Diffusion(Network(4, 4, memory=True, each=2), 4, 0.25)
+    return Diffusion(Network(3, 2, memory=True, each=2), 3, 0.25)
 
 
 def unet():
@@ -38,7 +39,7 @@ DIFFUSIONS = {
     "perona-malik": (lambda: restorers.load("perona-malik", "gaussian", 25).module, 1),
     "foe-s": (lambda: restorers.load("foe-s", "gaussian", 25).module, 1),
     "unet-diffusivity": (unet, 1),
-    "network-long": (network, 4),
+    "network-long": (network, 3),
 }
 
 

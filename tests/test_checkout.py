@@ -16,6 +16,7 @@ import yaml
 from anisodiff.reports import status
 from anisodiff.study import catalogue
 
+pytestmark = pytest.mark.xdist_group("checkout")  # in one process, which makes the small study once
 ROOT = Path(__file__).resolve().parents[1]
 FORKING = """
 import contextlib, io, json, os, sys, traceback
