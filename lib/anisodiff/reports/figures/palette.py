@@ -61,11 +61,11 @@ MODELS = {
     "border-classifier": (BLUE, "P"),
     "border-classifier-universal": (RED, "X"),
     "gradient": (GREEN, "<"),
-    "gradient-smoothed": (PINK, "<"),
-    "sobel": (OCHRE, "<"),
-    "canny": (SKY, "<"),
-    "true-borders": (BLUE, "D"),
-    "annotator": (GRAY, "*"),
+    "gradient-smoothed": (PINK, ">", "--"),
+    "sobel": (OCHRE, "p"),
+    "canny": (GRAY, "^"),
+    "true-borders": (INK, "D"),
+    "annotator": (INK, "*"),
 }
 
 
