@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from anisodiff.data import provenance
-from anisodiff.reports import budgets, claims, findings, ledger, lint
+from anisodiff.reports import budgets, claims, findings, ledger, lint, records
 from anisodiff.study import evaluation, tables
 
 ROOT = provenance.ROOT
@@ -108,6 +108,12 @@ def test_measured(scores):
     )
     assert files == [scores / "tuned-gaussian.csv"]
     assert bound_numbers.measured("tuned gaussian 25 ssim bsds500/val")[0] == "0.500"
+
+
+def test_squares_of_one_photograph_count_as_one_in_a_tooltip_as_in_the_ledger():
+    _, tooltip, _ = bound_numbers.measured("perona-malik gaussian 25 psnr bsds500/val-500")
+    interval = records.mean("perona-malik", level=25, collection="bsds500/val-500")
+    assert "95 % interval {1:.2f} to {2:.2f}".format(*interval) in tooltip
 
 
 def test_measured_difference_is_paired_and_signed(scores):

@@ -51,7 +51,9 @@ def measured(key: str) -> tuple[str, str, list[Path]]:
     ]
     paired = len(models) == 2
     interval = (
-        statistics.paired_interval(*rows) if paired else statistics.mean_interval(rows[0]["value"])
+        statistics.paired_interval(*rows)
+        if paired
+        else statistics.mean_interval(rows[0]["value"], statistics.clusters(rows[0]))
     )
     over = f"{rows[0]['image'].nunique()} images of {collection}"
     return _with_interval(interval, DIGITS.get(metric, 3), paired, over, files)
