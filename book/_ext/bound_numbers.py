@@ -96,7 +96,7 @@ def published(key: str) -> tuple[str, str, list[Path]]:
     if len(words) not in (3, 4):
         raise UnknownNumber(f"{key!r} is not TABLE ROW COLUMN [METRIC]")
     value, table = claims.published(*words), claims.tables()[words[0]]
-    return _printed(value, table), f"{table['title']}; {table['source']}", [claims.PUBLISHED]
+    return as_printed(value, table), f"{table['title']}; {table['source']}", [claims.PUBLISHED]
 
 
 def _rows(scores, level: str, metric: str):
@@ -111,7 +111,8 @@ def _rows(scores, level: str, metric: str):
     return rows
 
 
-def _printed(value: float, table: dict) -> str:
+def as_printed(value: float, table: dict) -> str:
+    """A published number as its source has it."""
     if table.get("scale"):
         for unit, letter in SCALES:
             if value >= unit:
