@@ -36,7 +36,13 @@ OURS = {  # of what nobody published nothing can be reproduced
     "not reproduced": "did not hold",
     "contradicted": "the opposite holds",
 }
-PLANNED = {"dct": "DCT", "ffdnet": "FFDNet", "pscgan": "PSCGAN", "tnrd": "TNRD"}
+PLANNED = {  # names that are no plain words
+    "dct": "DCT",
+    "ffdnet": "FFDNet",
+    "pscgan": "PSCGAN",
+    "svd_samplers": "samplers by SVD",
+    "tnrd": "TNRD",
+}
 NAMES = {"psnr": "PSNR, dB", "ssim": "SSIM", "lpips": "LPIPS", "q": "Q"}
 DIGITS = {"psnr": 2, "ssim": 3, "lpips": 3, "q": 1, "seconds": 3}
 NUMBERS_PAGE = "notebooks/cncl_comparison"
@@ -132,7 +138,7 @@ class Ledger(SphinxDirective):
         rows = []
         for entry in _entries(tested=False):
             table = claims.tables()[entry.table]
-            what = _claim(_what(entry), table["title"], [])
+            what = _claim(_what(entry), table["title"], [], "what")
             rows.append((what, _published(entry), entry.why, table["where"]))
         count = Counter(where for *_, where in rows)
         said = ", ".join(f"{number} of the {name}" for name, number in count.items())
@@ -220,9 +226,9 @@ def _published(entry: ledger.Entry) -> tuple[float, str]:
     return entry.published, as_printed(number, claims.tables()[entry.table])
 
 
-def _claim(says: str, detail: str, more: list[str]) -> Html:
+def _claim(says: str, detail: str, more: list[str], summary: str = "how") -> Html:
     lines = "".join(f"<p>{line}</p>" for line in (html.escape(detail), *more))
-    return Html(f"{says}<details><summary>how</summary>{lines}</details>")
+    return Html(f"{says}<details><summary>{summary}</summary>{lines}</details>")
 
 
 def _small(text: str) -> str:
