@@ -34,7 +34,7 @@ def _plain(text: str) -> str:
 
 def formula(tex: str) -> str:
     """A formula for MathJax."""
-    scrolls = ' style="display: inline-block; max-width: min(15rem, 50vw); overflow: auto hidden"'
+    scrolls = ' style="display: inline-block; max-width: min(15rem, 26vw); overflow: auto hidden"'
     return (
         f'<span class="math notranslate nohighlight"{scrolls * (len(tex) > LONG)}>'
         f"\\({html.escape(tex.strip(), quote=False)}\\)</span>"
