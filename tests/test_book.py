@@ -53,7 +53,6 @@ PRINTED = {
     "bsd68-slides LSSC 25": "28.70",
     "seconds-slides WNNM 1024": "2094.6",
     "seconds-slides BM3D 3072": "176.0",
-    "trd-retrained 8 15-joint-poisson": "30.8",
     "lambda-pairs inpainting upper": "52.2",
 }
 NOWHERE = {

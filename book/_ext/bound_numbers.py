@@ -96,7 +96,7 @@ def published(key: str) -> tuple[str, str, list[Path]]:
     if len(words) not in (3, 4):
         raise UnknownNumber(f"{key!r} is not TABLE ROW COLUMN [METRIC]")
     value, table = claims.published(*words), claims.tables()[words[0]]
-    return as_printed(value, table), f"{table['title']}; {table['source']}", [claims.PUBLISHED]
+    return as_printed(value, words), f"{table['title']}; {table['source']}", [claims.PUBLISHED]
 
 
 def _rows(scores, level: str, metric: str):
@@ -111,13 +111,14 @@ def _rows(scores, level: str, metric: str):
     return rows
 
 
-def as_printed(value: float, table: dict) -> str:
-    """A published number as its source has it."""
+def as_printed(value: float, key: tuple[str, ...]) -> str:
+    """A published number as its source has it; ``key`` is its table, row, column and metric."""
+    table = claims.tables()[key[0]]
     if table.get("scale"):
         for unit, letter in SCALES:
             if value >= unit:
                 return f"{round(value / unit, 3):g} {letter}"
-    return f"{value:.{table['digits']}f}" if "digits" in table else str(value)
+    return f"{value:.{table['digits']}f}" if "digits" in table else claims.printed(*key)
 
 
 class NumberRole(SphinxRole):

@@ -222,8 +222,8 @@ def _what(entry: ledger.Entry) -> str:
 
 def _published(entry: ledger.Entry) -> tuple[float, str]:
     """A number to sort by, and as its source prints it."""
-    number = claims.published(entry.table, entry.row, entry.column, entry.metric)
-    return entry.published, as_printed(number, claims.tables()[entry.table])
+    key = (entry.table, entry.row, entry.column, entry.metric)
+    return entry.published, as_printed(entry.published, key)
 
 
 def _claim(says: str, detail: str, more: list[str], summary: str = "how") -> Html:

@@ -10,27 +10,6 @@ from ..data.provenance import ROOT
 PUBLISHED = ROOT / "data/published.yml"
 
 
-class Printed(float):
-    """A number that ``str`` gives as the file has it: ``28.70``."""
-
-    def __new__(cls, text: str):
-        made = super().__new__(cls, text)
-        made.text = text
-        return made
-
-    def __str__(self):
-        return self.text
-
-
-class _AsPrinted(yaml.CSafeLoader):
-    """Numbers with a point keep their text."""
-
-
-_AsPrinted.add_constructor(
-    "tag:yaml.org,2002:float", lambda loader, node: Printed(loader.construct_scalar(node))
-)
-
-
 class UnknownNumber(LookupError):
     """A key that names no number; the message says what there is."""
 
@@ -39,8 +18,7 @@ def published(table: str, row: str, column, metric: str | None = None) -> float:
     """One published number; the metric may be left out where a table has one. UnknownNumber says what there is."""
     content = pick(tables(), table, "table", PUBLISHED.name)
     columns, metrics = [str(name) for name in content["columns"]], content["metrics"]
-    rows = {str(name): cells for name, cells in content["rows"].items()}
-    cells = dict(zip(columns, pick(rows, row, "row", table), strict=True))
+    cells = dict(zip(columns, pick(content["rows"], row, "row", table), strict=True))
     cell = pick(cells, str(column), "column", table)
     wanted = metric or (metrics[0] if len(metrics) == 1 else "")
     place = pick({name: place for place, name in enumerate(metrics)}, wanted, "metric", table)
@@ -50,10 +28,22 @@ def published(table: str, row: str, column, metric: str | None = None) -> float:
     return value
 
 
+def printed(table: str, row: str, column, metric: str | None = None) -> str:
+    """A number of :func:`published` as the file has it, its last zeros too."""
+    content = _texts()[table]
+    cell = content["rows"][row][content["columns"].index(str(column))]
+    return cell[content["metrics"].index(metric)] if isinstance(cell, list) else cell
+
+
+@cache
+def _texts() -> dict:
+    return yaml.load(PUBLISHED.read_text(encoding="utf-8"), yaml.CBaseLoader)
+
+
 @cache
 def tables(file: Path = PUBLISHED) -> dict:
     """The tables of published.yml by name; ValueError names a table or row that is not of the format."""
-    tables = yaml.load(file.read_text(encoding="utf-8"), _AsPrinted)
+    tables = yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader)
     for name, table in tables.items():
         missing = {"title", "source", "columns", "metrics", "rows"} - set(table)
         if missing:
