@@ -72,6 +72,11 @@ def test_published_numbers_are_printed_as_they_were_and_fail_clearly():
             bound_numbers.published(key)
 
 
+def test_a_published_number_below_zero_has_a_true_minus():
+    key = ("trd-retrained", "5", "15-joint-gaussian", "psnr")
+    assert bound_numbers.as_printed(-9.44, key) == "−9.44"
+
+
 def test_a_row_that_does_not_fit_is_named(tmp_path):
     table = {
         "title": "t",

@@ -118,7 +118,8 @@ def as_printed(value: float, key: tuple[str, ...]) -> str:
         for unit, letter in SCALES:
             if value >= unit:
                 return f"{round(value / unit, 3):g} {letter}"
-    return f"{value:.{table['digits']}f}" if "digits" in table else claims.printed(*key)
+    text = f"{value:.{table['digits']}f}" if "digits" in table else claims.printed(*key)
+    return text.replace("-", "−")
 
 
 class NumberRole(SphinxRole):
