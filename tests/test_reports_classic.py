@@ -64,7 +64,10 @@ def test_settings_as_text():
     assert perona_malik.setting("perona-malik", "blur", 4) == "nothing"
     tuned = restorers.load("perona-malik", "gaussian", 25).header["tuned"]
     cell = perona_malik.setting("perona-malik", "gaussian", 25)
-    assert cell == f"λ {tuned['lambda_']:.0f}, {tuned['steps']} steps"
+    words = f"λ {tuned['lambda_']:.0f}, {tuned['steps']} steps"
+    assert cell.replace("\N{NO-BREAK SPACE}", " ") == words
+    one = perona_malik.setting("perona-malik-option-1", "poisson", 0.5)
+    assert one.endswith("1\N{NO-BREAK SPACE}step")
 
 
 def test_the_heat_equation_is_the_diffusion_with_a_constant_function():

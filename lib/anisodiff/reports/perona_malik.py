@@ -36,7 +36,10 @@ def tuning_surface(run: runs.Run, tries: int = 24, most_steps: int = 60) -> pd.D
 def setting(model: str, kind: str, level: float) -> str:
     """The tuned lambda, in gray levels, and number of steps in words; ``nothing`` without a step."""
     tuned = restorers.open_weights(runs.Run(model, kind, level)).header["tuned"]
-    return f"λ {tuned['lambda_']:.0f}, {tuned['steps']} steps" if tuned["steps"] else "nothing"
+    if not tuned["steps"]:
+        return "nothing"
+    unit = "step" if tuned["steps"] == 1 else "steps"
+    return f"λ\N{NO-BREAK SPACE}{tuned['lambda_']:.0f}, {tuned['steps']}\N{NO-BREAK SPACE}{unit}"
 
 
 def settings_and_scores(tuned: dict[str, str], scored: dict[str, str]) -> dict[str, pd.DataFrame]:
