@@ -64,7 +64,10 @@ def test_settings_as_text():
     assert perona_malik.setting("perona-malik", "blur", 4) == "nothing"
     tuned = restorers.load("perona-malik", "gaussian", 25).header["tuned"]
     cell = perona_malik.setting("perona-malik", "gaussian", 25)
-    assert cell == f"{tuned['lambda_']:.0f}, {tuned['steps']}"
+    words = f"λ {tuned['lambda_']:.0f}, {tuned['steps']} steps"
+    assert cell.replace("\N{NO-BREAK SPACE}", " ") == words
+    one = perona_malik.setting("perona-malik-option-1", "poisson", 0.5)
+    assert one.endswith("1\N{NO-BREAK SPACE}step")
 
 
 def test_the_heat_equation_is_the_diffusion_with_a_constant_function():
@@ -76,6 +79,26 @@ def test_the_heat_equation_is_the_diffusion_with_a_constant_function():
     scores = [distortion.clipped_psnr(one.restore(degraded), clean) for one in (classic, heat)]
     assert steps > 1 and low == gap == high, "one photograph has no interval"
     assert gap == pytest.approx(scores[0] - scores[1], abs=1e-3) and gap > 1
+
+
+def test_settings_stand_below_the_scores_that_they_reach():
+    tables = perona_malik.settings_and_scores(
+        {"perona-malik": "ours"}, {"input": "input", "perona-malik": "ours"}
+    )
+    at, ours = tables["gaussian"].loc[4, ["standard deviation, gray levels", "ours"]]
+    score = records.by_image("perona-malik", "psnr", "gaussian", 25).mean()
+    setting = perona_malik.setting("perona-malik", "gaussian", 25)
+    assert at == "25" and ours == f"{score:.2f}<br><small>{setting}</small>"
+    assert not tables["blur"].input.str.contains("small").any()
+
+
+def test_two_models_on_the_photographs_at_hand():
+    clean = records.photograph("astronaut", side=256)
+    degraded = records.degraded(clean, "astronaut", problem("gaussian", 25))
+    models = [restorers.load(name, "gaussian", 25) for name in ("foe-s", "perona-malik")]
+    scores = [distortion.clipped_psnr(one.restore(degraded), clean) for one in models]
+    gap = perona_malik.at_hand("foe-s", "perona-malik", 25, 1)
+    assert gap == pytest.approx(scores[0] - scores[1])
 
 
 def test_beside_published():

@@ -11,11 +11,12 @@ from ..problems import problem
 from ..study import catalogue, restorers, runs
 from ..training.tuning import degraded_crops
 from . import claims, records
+from .pages.tables import number
 
 EVERYWHERE = 1e6  # a lambda in gray levels beside which no difference counts: g = 1
 
 
-def tuning_surface(run: runs.Run, tries: int = 24, most_steps: int = 24) -> pd.DataFrame:
+def tuning_surface(run: runs.Run, tries: int = 24, most_steps: int = 60) -> pd.DataFrame:
     """Mean PSNR (dB) on the training crops of a run of the classic, for each number of steps and each lambda.
 
     A row for each number of steps, 0 to ``most_steps``, and a column for each lambda in gray levels, evenly spaced in
@@ -33,26 +34,32 @@ def tuning_surface(run: runs.Run, tries: int = 24, most_steps: int = 24) -> pd.D
 
 
 def setting(model: str, kind: str, level: float) -> str:
-    """The tuned lambda, in gray levels, and number of steps as a cell of a table; ``nothing`` without a step."""
+    """The tuned lambda, in gray levels, and number of steps in words; ``nothing`` without a step."""
     tuned = restorers.open_weights(runs.Run(model, kind, level)).header["tuned"]
-    return f"{tuned['lambda_']:.0f}, {tuned['steps']}" if tuned["steps"] else "nothing"
+    if not tuned["steps"]:
+        return "nothing"
+    unit = "step" if tuned["steps"] == 1 else "steps"
+    return f"λ\N{NO-BREAK SPACE}{tuned['lambda_']:.0f}, {tuned['steps']}\N{NO-BREAK SPACE}{unit}"
 
 
-def settings_and_scores(tuned: dict[str, str], scored: dict[str, str]) -> pd.DataFrame:
-    """A row for each problem and level of the study: tuned settings of models, and mean PSNR (dB) of models.
+def settings_and_scores(tuned: dict[str, str], scored: dict[str, str]) -> dict[str, pd.DataFrame]:
+    """A table for each problem of the study, a row for each level: the mean PSNR (dB) of models as text.
 
-    ``tuned`` and ``scored`` are labels by model; PSNR on the validation crops of the protocol.
+    ``scored`` are labels by model, ``tuned`` those of them below whose PSNR stands their tuned setting; PSNR on the
+    validation crops of the protocol.
     """
-    rows = []
+    found = {}
     for kind, how in catalogue.problems().items():
+        rows = []
         for level in how.levels:
-            row = {"degradation": kind, "level": level}
-            for model, label in tuned.items():
-                row[f"{label}: lambda, steps"] = setting(model, kind, level)
+            row = {how.unit: f"{level:g}"}
             for model, label in scored.items():
-                row[label] = records.by_image(model, "psnr", kind, level).mean()
+                row[label] = number(records.by_image(model, "psnr", kind, level).mean())
+                if model in tuned:
+                    row[label] += f"<br><small>{setting(model, kind, level)}</small>"
             rows.append(row)
-    return pd.DataFrame(rows)
+        found[kind] = pd.DataFrame(rows)
+    return found
 
 
 def beside_published(models: dict[str, str], levels=(15, 25, 50)) -> pd.DataFrame:
@@ -91,3 +98,15 @@ def over_constant(level: float, limit: int | None = None) -> tuple[int, records.
         (heat,) = psnr_table(clean[None], degraded[None], scheme, [EVERYWHERE], steps)[..., -1]
         gaps.append(clipped_psnr(classic.restore(degraded), clean) - heat.item())
     return steps, mean_interval(gaps)
+
+
+def at_hand(first: str, second: str, level: float, limit: int | None = None) -> float:
+    """PSNR of first - second under Gaussian noise, in dB, mean over the photographs at hand."""
+    at, gaps = problem("gaussian", level), []
+    models = [restorers.load(name, "gaussian", level) for name in (first, second)]
+    for photograph in collections.load("shipped/test")[:limit]:
+        clean = records.photograph(photograph.name, side=256)
+        degraded = records.degraded(clean, photograph.name, at)
+        better, worse = (clipped_psnr(model.restore(degraded), clean) for model in models)
+        gaps.append(better - worse)
+    return float(np.mean(gaps))

@@ -72,9 +72,10 @@ def described(profile: str) -> str:
     """The :func:`images` in words."""
     asked = images(profile)
     count = len(collections.load(asked["collection"])[: asked["limit"]])
-    return (
-        f"{count} centred crops of {asked['collection']}, {asked['crop']} × {asked['crop']} pixels"
+    of = {"shipped/test": "photographs that come with scikit-image"}.get(
+        asked["collection"], "validation images of BSDS500"
     )
+    return f"centred squares of {count} {of}, {asked['crop']} pixels a side"
 
 
 def learned(settings: list[tuple[float, float]]):
