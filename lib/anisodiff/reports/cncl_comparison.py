@@ -38,10 +38,11 @@ CLEAN = ("bsds500/val-500", "ct", "ct-subjects", "mri", "mri-subjects")  # not s
 TRAINED_ON = "bsds500/test-200"  # squares of photographs that all models were trained on
 LEVELS = (15, 25, 50)
 METRICS = ("psnr", "ssim", "lpips")
+FIGURE_SPACE, POINT_SPACE = "\u2007", "\u2008"  # as wide as a digit, and as a point
 
 
 def beside_the_paper(table: str, columns: tuple[str, ...], digits: dict[str, int]) -> pd.DataFrame:
-    """A table of the paper, a row a model, in cells of HTML: our numbers, below them the printed ones, small.
+    """A table of the paper, a row a model, in cells of HTML: our numbers, below them the printed ones, in gray.
 
     ``digits`` are the metrics of a cell, each with its decimals. A model without numbers has no row.
     """
@@ -52,7 +53,7 @@ def beside_the_paper(table: str, columns: tuple[str, ...], digits: dict[str, int
     }
     rows = []
     for model, row in ROWS.items():
-        line = {"": f"{row}<br><small>{names.link(model)}</small>"}
+        line = {"": above(names.link(model), row)}
         for column in columns:
             cells = [measured.get((model, column, metric)) for metric in digits]
             if all(cells):
@@ -60,6 +61,11 @@ def beside_the_paper(table: str, columns: tuple[str, ...], digits: dict[str, int
         if len(line) > 1:
             rows.append(line)
     return pd.DataFrame(rows).fillna("")
+
+
+def above(ours: str, paper: str) -> str:
+    """A cell of HTML: ours, and the paper's below it, in gray."""
+    return f'{ours}<br><span class="pst-color-text-muted">{paper}</span>'
 
 
 def verdicts(table: str, without: tuple[str, ...]) -> pd.Series:
@@ -199,6 +205,18 @@ def _entries(table: str) -> list[ledger.Entry]:
 
 
 def _beside(cells: list[tuple[float, float]], digits: list[int]) -> str:
-    ours = "/".join(f"{cell[0]:.{places}f}" for cell, places in zip(cells, digits, strict=True))
-    printed = "/".join(f"{cell[1]:g}" for cell in cells)
-    return f"{ours}<br><small>{printed}</small>"
+    """Our numbers above the printed ones, their points one below the other."""
+    ours = [f"{cell[0]:.{places}f}" for cell, places in zip(cells, digits, strict=True)]
+    printed = [f"{cell[1]:g}" for cell in cells]
+    pairs = [_aligned(*pair) for pair in zip(ours, printed, strict=True)]
+    return above(*("&ensp;".join(line) for line in zip(*pairs, strict=True)))
+
+
+def _aligned(*texts: str) -> list[str]:
+    """Numbers of the same width, filled up with spaces as wide as a digit or a point."""
+    parts = [text.partition(".") for text in texts]
+    before, after = (max(len(part[at]) for part in parts) for at in (0, 2))
+    return [
+        whole.rjust(before, FIGURE_SPACE) + (point or POINT_SPACE) + rest.ljust(after, FIGURE_SPACE)
+        for whole, point, rest in parts
+    ]

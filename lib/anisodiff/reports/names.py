@@ -1,4 +1,4 @@
-"""What readers call the models, and where the book explains each: the one table of both."""
+"""What readers call the models and the images, and where the book explains each model: the one table of both."""
 
 import html
 
@@ -43,6 +43,21 @@ ENDINGS = {  # of names that differ from another one's in this alone
     "-pixels": ", as many pixels",
     "-seconds": ", as many seconds",
 }
+COLLECTIONS = {  # by the study's name
+    "bsds500/val-500": "random crops of BSDS500",
+    "bsd68": "BSD68",
+    "set12": "Set12",
+    "ct": "CT",
+    "ct-subjects": "CT, further subjects",
+    "mri": "MRI",
+    "mri-subjects": "MRI, further subjects",
+    "cryoem": "cryo-EM",
+}
+
+
+def collection(where: str) -> str:
+    """What a reader calls a collection of images; its own name where the table has none."""
+    return COLLECTIONS.get(where, where)
 
 
 def name(model: str) -> str:
