@@ -51,15 +51,23 @@ def beside_the_paper(table: str, columns: tuple[str, ...], digits: dict[str, int
         for entry in _entries(table)
         for model, interval in entry.ours
     }
+    cells = {}
+    for column in columns:
+        for model in ROWS:
+            found = [measured.get((model, column, metric)) for metric in digits]
+            if all(found):
+                cells[model, column] = _two_lines(found, list(digits.values()))
+    for column in columns:
+        _align([lines for (_, at), lines in cells.items() if at == column])
     rows = []
     for model, row in ROWS.items():
-        line = {"": above(names.link(model), row)}
-        for column in columns:
-            cells = [measured.get((model, column, metric)) for metric in digits]
-            if all(cells):
-                line[column] = _beside(cells, list(digits.values()))
-        if len(line) > 1:
-            rows.append(line)
+        there = {
+            column: above(*map(_unbroken, cells[model, column]))
+            for column in columns
+            if (model, column) in cells
+        }
+        if there:
+            rows.append({"": above(names.link(model), row)} | there)
     return pd.DataFrame(rows).fillna("")
 
 
@@ -204,19 +212,22 @@ def _entries(table: str) -> list[ledger.Entry]:
     return [entry for entry in ledger.entries() if entry.table == table]
 
 
-def _beside(cells: list[tuple[float, float]], digits: list[int]) -> str:
-    """Our numbers above the printed ones, their points one below the other."""
+def _unbroken(numbers: list[str]) -> str:
+    return f'<span class="text-nowrap">{"&ensp;".join(numbers)}</span>'
+
+
+def _two_lines(cells: list[tuple[float, float]], digits: list[int]) -> list[list[str]]:
+    """Our numbers, and the printed ones."""
     ours = [f"{cell[0]:.{places}f}" for cell, places in zip(cells, digits, strict=True)]
-    printed = [f"{cell[1]:g}" for cell in cells]
-    pairs = [_aligned(*pair) for pair in zip(ours, printed, strict=True)]
-    return above(*("&ensp;".join(line) for line in zip(*pairs, strict=True)))
+    return [ours, [f"{cell[1]:g}" for cell in cells]]
 
 
-def _aligned(*texts: str) -> list[str]:
-    """Numbers of the same width, filled up with spaces as wide as a digit or a point."""
-    parts = [text.partition(".") for text in texts]
-    before, after = (max(len(part[at]) for part in parts) for at in (0, 2))
-    return [
-        whole.rjust(before, FIGURE_SPACE) + (point or POINT_SPACE) + rest.ljust(after, FIGURE_SPACE)
-        for whole, point, rest in parts
-    ]
+def _align(cells: list[list[list[str]]]) -> None:
+    """Fill up the numbers of a column with spaces as wide as digits, so that their points are below each other."""
+    lines = [line for cell in cells for line in cell]
+    for place in range(len(lines[0])):
+        parts = [line[place].partition(".") for line in lines]
+        before, after = (max(len(part[at]) for part in parts) for at in (0, 2))
+        for line, (whole, point, rest) in zip(lines, parts, strict=True):
+            line[place] = whole.rjust(before, FIGURE_SPACE) + (point or POINT_SPACE)
+            line[place] += rest.ljust(after, FIGURE_SPACE)

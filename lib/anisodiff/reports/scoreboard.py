@@ -78,8 +78,7 @@ def elsewhere(collections: dict[str, str], models: list[str], level: float, base
     heads = ("Model", *(Head(label, better=1) for label in collections.values()))
     caption = f"σ = {level:g}; PSNR over {names.name(baseline)} in dB, n.s.: not significant; small: PSNR, SSIM."
     if any(few.values()):
-        unmarked = " and ".join(label for where, label in collections.items() if few[where])
-        caption += f" Nothing is marked for {unmarked}: of so few subjects hardly any difference is significant."
+        caption += f" Of fewer than {FEW} subjects nothing is marked: hardly any difference is significant there."
     return Html(sortable(heads, rows, caption))
 
 
