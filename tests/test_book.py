@@ -4,6 +4,7 @@ import html
 import json
 import re
 import sys
+from collections import Counter
 from functools import cache
 from types import SimpleNamespace
 
@@ -12,13 +13,14 @@ import pytest
 import yaml
 
 from anisodiff.data import provenance
-from anisodiff.reports import budgets, claims, findings, ledger, lint
+from anisodiff.reports import budgets, claims, findings, ledger, lint, records
 from anisodiff.study import evaluation, tables
 
 ROOT = provenance.ROOT
 sys.path.insert(0, str(ROOT / "book/_ext"))
 import bound_numbers  # noqa: E402
 import ledger_table  # noqa: E402
+import quotations  # noqa: E402
 
 # Published numbers ---------------------------------------------------------------------------------------------------
 
@@ -48,6 +50,9 @@ PRINTED = {
     "paper-table-3 KA parameters": "206 K",
     "paper-table-3 CNCL flops": "76.81 G",
     "bsd68 BM3D 50 psnr": "25.62",
+    "bsd68-slides LSSC 25": "28.70",
+    "seconds-slides WNNM 1024": "2094.6",
+    "seconds-slides BM3D 3072": "176.0",
     "lambda-pairs inpainting upper": "52.2",
 }
 NOWHERE = {
@@ -65,6 +70,11 @@ def test_published_numbers_are_printed_as_they_were_and_fail_clearly():
     for key, message in NOWHERE.items():
         with pytest.raises(bound_numbers.UnknownNumber, match=message):
             bound_numbers.published(key)
+
+
+def test_a_published_number_below_zero_has_a_true_minus():
+    key = ("trd-retrained", "5", "15-joint-gaussian", "psnr")
+    assert bound_numbers.as_printed(-9.44, key) == "−9.44"
 
 
 def test_a_row_that_does_not_fit_is_named(tmp_path):
@@ -108,6 +118,12 @@ def test_measured(scores):
     )
     assert files == [scores / "tuned-gaussian.csv"]
     assert bound_numbers.measured("tuned gaussian 25 ssim bsds500/val")[0] == "0.500"
+
+
+def test_squares_of_one_photograph_count_as_one_in_a_tooltip_as_in_the_ledger():
+    _, tooltip, _ = bound_numbers.measured("perona-malik gaussian 25 psnr bsds500/val-500")
+    interval = records.mean("perona-malik", level=25, collection="bsds500/val-500")
+    assert "95 % interval {1:.2f} to {2:.2f}".format(*interval) in tooltip
 
 
 def test_measured_difference_is_paired_and_signed(scores):
@@ -176,8 +192,11 @@ def directive(tmp_path, monkeypatch):
         for name, known in findings.findings().items()
     ]
     (tmp_path / "page.ipynb").write_text(
-        json.dumps({"cells": [{"outputs": outputs}, {"cell_type": "markdown"}]})
+        json.dumps({"cells": [{"cell_type": "code", "outputs": outputs}]})
     )
+    title = {"cells": [{"cell_type": "markdown", "source": ["# The title <1>"]}]}
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks/edginess.ipynb").write_text(json.dumps(title))
     ours = (("tv", (26.5, 26.4, 26.6)),)
     known = (
         "paper-table-1",
@@ -199,7 +218,7 @@ def directive(tmp_path, monkeypatch):
     ]
     monkeypatch.setattr(ledger, "entries", lambda: numbers)
     env = SimpleNamespace(
-        external_site_map={"page": None},
+        external_site_map={"page": None, "notebooks/edginess": None},
         doc2path=lambda name: tmp_path / f"{name}.ipynb",
         note_dependency=lambda name: None,
         docname="book/claims",
@@ -224,9 +243,9 @@ def test_the_ledger_lists_every_claim_with_its_verdict(directive):
     rows = re.findall("<tr>.*?</tr>", table)[1:]
     assert len(rows) == total + 1
     texts = [re.sub("<[^>]+>", " ", row) for row in rows]
-    told = ("KA, σ = 25: PSNR, dB", "26.70", "26.50", "undecided", "paper, Table 1")
+    told = ("KA, σ = 25: PSNR, dB", ">26.7<", "26.50", "undecided", "paper, Table 1")
     for head, cell, text in zip(
-        ledger_table.HEADS, re.findall("<td.*?</td>", rows[0]), told, strict=True
+        ledger_table.HEADS["sources"], re.findall("<td.*?</td>", rows[0]), told, strict=True
     ):
         assert text in cell, head
     assert '<a href="../notebooks/cncl_comparison.html">' in rows[0] and "cmd" in texts[0]
@@ -234,7 +253,11 @@ def test_the_ledger_lists_every_claim_with_its_verdict(directive):
     first = next(iter(findings.everything()["claims"].values()))
     claim, _, measured, reached, where = re.findall("<td.*?</td>", rows[1])
     assert f"“{first['quote']}”" in html.unescape(claim)
-    assert "−0.50" in measured and "−1.00 to 0.25" in measured and "control 0.12" in measured
+    assert (
+        "−0.50" in measured
+        and "−1.00&nbsp;to&nbsp;0.25" in measured
+        and "control&nbsp;0.12" in measured
+    )
     assert "undecided" in reached and "&lt;chance&gt; passes" in reached
     assert findings.place(first) in html.unescape(where)
 
@@ -242,15 +265,63 @@ def test_the_ledger_lists_every_claim_with_its_verdict(directive):
 def test_our_own_claims_and_what_was_not_tested_stand_apart(directive):
     directive.arguments = ["ours"]
     count, table = (node.astext() for node in directive.run())
-    assert count.startswith(f"{verdicts_of('ours')} verdicts") and "this study&#x27;s own" in table
+    assert count.startswith(f"{verdicts_of('ours')} verdicts: ")
+    assert "this study&#x27;s own" not in table and ">Bound<" in table and "Published" not in table
     directive.arguments = ["numbers"]
     count, table = (node.astext() for node in directive.run())
-    assert count == "1 verdicts: 1 not tested yet." and "76.8 G" in table and "a &lt; b" in table
+    assert count == "1 numbers: 1 of the paper, Table 3."
+    assert "76.81 G" in table and "<td>a &lt; b</td>" in table and "Verdict" not in table
     directive.arguments = ["sentences"]
     count, table = (node.astext() for node in directive.run())
     listed = yaml.safe_load((ROOT / "data/statements.yml").read_text())
     assert count.startswith(f"{len(listed)} sentences: ") and "of the lecture" in count
     assert len(re.findall("<tr>", table)) == len(listed) + 1
+    assert '<a href="../notebooks/edginess.html">The title &lt;1&gt;</a>' in table
+    assert "<td>plug and play (planned)</td>" in table and "$" not in table
+
+
+def test_our_own_hypotheses_hold_or_do_not():
+    shown = {
+        ours: ledger_table._verdict(ours) for ours in (*ledger_table.OURS.values(), "undecided")
+    }
+    assert shown["held"] == '<span class="verdict reproduced">held</span>'
+    assert (
+        shown["the opposite holds"]
+        == '<span class="verdict contradicted">the opposite holds</span>'
+    )
+    assert shown["undecided"] == '<span class="verdict undecided">undecided</span>'
+
+
+def test_no_two_claims_read_alike():
+    said = [
+        (findings.said(known), known.get("label"), case)
+        for known in findings.findings().values()
+        for case in findings.cases(known)
+    ]
+    assert [one for one, count in Counter(said).items() if count > 1] == []
+
+
+def test_a_control_is_another_measurement_than_what_it_controls():
+    tables = claims.tables()
+    for entry in ledger.entries():
+        if entry.ours and entry.ours[0][0] in entry.passing:
+            assert entry.metric in tables[entry.table]["as"][entry.row], entry
+
+
+def test_quotations_have_formulas_emphasis_and_code():
+    def formula(tex):
+        return f'<span class="math notranslate nohighlight">\\({tex}\\)</span>'
+
+    marked = {
+        "a **b** *c d*, penalty* `x*y`": "a <b>b</b> <i>c d</i>, penalty* <code>x*y</code>",
+        "<b>1</b> < 2 <u>": "<b>1</b> &lt; 2 &lt;u&gt;",
+        "for $a < b$ and $c$": f"for {formula('a &lt; b')} and {formula('c')}",
+        "images \\hat{x}_k that follow": f"images {formula(chr(92) + 'hat{x}_k')} that follow",
+        "\\nabla x = \\text{where} y": formula("\\nabla x = \\text{where} y"),
+        "next: $$x + a": f"next: {formula('x + a')}",
+    }
+    assert {quote: quotations.marked(quote) for quote in marked} == marked
+    assert "overflow" in quotations.marked(f"${'x' * 60}$")
 
 
 def test_a_claim_without_a_verdict_is_a_warning(directive, monkeypatch, tmp_path):

@@ -16,8 +16,8 @@ from anisodiff.cli import main
 from anisodiff.data import collections, files, provenance
 from anisodiff.methods.device import chosen
 from anisodiff.metrics import distortion, perceptual, structure
-from anisodiff.reports import status
-from anisodiff.study import catalogue, fitting, restorers
+from anisodiff.reports import records, status
+from anisodiff.study import catalogue, evaluation, fitting, restorers
 from anisodiff.study.store import State
 from anisodiff.training import loop
 
@@ -362,6 +362,17 @@ def test_evaluate_prints_means_and_writes_every_score(tmp_path, capsys):
     _, mean, low, high = next(line for line in lines if line.startswith("psnr")).split()
     assert float(mean) == pytest.approx(rows[rows.metric == "psnr"].value.mean(), abs=1e-4)
     assert float(low) < float(mean) < float(high)
+
+
+def test_evaluate_counts_squares_of_one_photograph_as_one(monkeypatch, capsys):
+    where = "bsds500/val-500"
+    scores = evaluation.read_scores(where, "perona-malik", "gaussian").query("level == 25")
+    monkeypatch.setattr(evaluation, "evaluate", lambda *_, **__: scores)
+    assert run("evaluate", "perona-malik", "--collection", where) == 0
+    printed = capsys.readouterr().out.splitlines()
+    psnr = next(line for line in printed if line.startswith("psnr ")).split()[1:]
+    expected = records.mean("perona-malik", level=25, collection=where)
+    assert psnr == [f"{value:.4f}" for value in expected]
 
 
 def test_evaluate_knows_the_oracle_and_names_what_it_does_not(capsys):

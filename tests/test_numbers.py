@@ -128,7 +128,7 @@ def test_the_book_says_what_moved(tmp_path, monkeypatch):
     made.state = SimpleNamespace(document=SimpleNamespace(settings=SimpleNamespace(env=env)))
     sentence, table, far = (node.astext().split("\n\n") for node in made.run())
     assert sentence == ["1 of 10 numbers moved beyond their tolerance."]
-    assert table[-5:] == ["page", "10", "1", "3.0 tolerances", "0, 0"]
+    assert table[-5:] == ["page", "10", "1", "3.0", "0, 0"]
     assert far[-4:] == ["page / cell / best / PSNR", "27.99", "28.05", "0.02"]
 
 

@@ -158,7 +158,7 @@ def test_human_scores_of_each_detector():
     assert best.ods["canny", "none"] == pytest.approx(1)
     labels = {"sobel": "Sobel"}, {"none": "clean"}
     table = border_classification.human_table(best, [("sobel", "none")], *labels)
-    assert table["ODS F"].tolist() == ["0.50 (0.50 to 0.50)"]
+    assert table["ODS F"].tolist() == ["<b>0.50</b>"]
 
 
 # Borders in a diffusion

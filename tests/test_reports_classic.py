@@ -149,7 +149,15 @@ def test_solvers_beside_the_models_of_the_study(monkeypatch):
     assert (table.solver > table.input).all()
     assert table.study.isna().tolist() == table.classic.isna().tolist() == [False, True]
     means = degradations.solved_means(table.reset_index())
-    assert means.solver.tolist() == table.solver.tolist()
+    median, bicubic = means["simple method"]
+    known, unknown = means["best of the study"]
+    assert median.startswith(
+        f"{table.solver['salt-pepper']:.2f}<br><small>median of 3 × 3 pixels, given nothing"
+    )
+    assert bicubic.startswith(
+        f"{table.solver['downsample']:.2f}<br><small>bicubic, given the factor"
+    )
+    assert known.startswith(f"{table.study['salt-pepper']:.2f}<br><small>") and unknown == "–"
 
 
 def test_enlarged_repeats_pixels():

@@ -112,6 +112,25 @@ def test_the_strongest_experts_are_those_that_vary_most(noisy):
     assert len(fields_of_experts.strongest(made, noisy, 2)) == 2
 
 
+def test_a_derivative_is_balanced_and_a_mean_is_not():
+    made = experts()
+    kernels = made.module.diffusivity.kernels
+    kernels[0], kernels[1] = 1.0, torch.tensor([-1.0, 0.0, 1.0]).expand(3, 3)
+    np.testing.assert_allclose(fields_of_experts.imbalance(made)[:2], [1, 0], atol=1e-6)
+
+
+def test_small_differences_do_not_decide_what_is_best():
+    quality = {"one": 30.0, "two": 29.97, "three": 29.9}
+    assert fields_of_experts.best(quality, 0.01) == "one restores it best"
+    assert fields_of_experts.best(quality, 0.05) == "one and two restore it best"
+
+
+def test_the_noise_of_a_clean_image_is_found():
+    noise = np.random.default_rng(0).normal(127, 20, (64, 64)).astype(np.float32)
+    assert fields_of_experts.own_noise(noise) == pytest.approx(20, rel=0.05)
+    assert fields_of_experts.own_noise(np.full((8, 8), 9, np.float32)) == 1, "the least there is"
+
+
 def test_untrained_functions_are_all_the_same():
     assert fields_of_experts.similarity(experts(), np.linspace(0, 1, 21)) == pytest.approx(1)
 
@@ -146,6 +165,16 @@ def test_over_release_is_the_difference_of_the_gains(monkeypatch):
     monkeypatch.setattr(fields_of_experts.claims, "published", lambda *key: numbers[key[-1]])
     half = 0.1 * 2**0.5
     assert fields_of_experts.over_release(25) == pytest.approx((0.6, 0.6 - half, 0.6 + half))
+
+
+def test_g_across_edges_and_along_them():
+    clean = np.zeros((6, 6), np.float32)
+    clean[:, 3:] = 100  # an upright edge
+    between = np.full((6, 5), 0.5), np.full((5, 6), 0.75)  # columns, rows
+    between[0][:, 2] = 0.25  # where the edge is
+    assert freedoms.at_edges(between, clean) == {"across": 0.25, "along": 0.75}
+    turned = between[1].T, between[0].T
+    assert freedoms.at_edges(turned, clean.T) == {"across": 0.25, "along": 0.75}, "a level one"
 
 
 def test_the_pull_of_a_data_term(noisy):

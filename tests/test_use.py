@@ -49,7 +49,7 @@ def desk(tmp_path, monkeypatch):
 
 
 def test_the_commands_on_denoising_run(desk):
-    lines = [line for block in blocks("bash") for line in block.splitlines()]
+    lines = [line for block in blocks("bash") for line in block.replace("\\\n", "").splitlines()]
     assert len(lines) == 3
     for line in lines:
         name, *words = shlex.split(line)
@@ -75,12 +75,15 @@ def test_the_citation_is_that_of_the_file():
     block = re.search(
         r"(?ms)^```bibtex\n@software.*?^```$", (ROOT / "book/use/cite.md").read_text()
     )
-    fields = dict(re.findall(r"(?m)^  (\w+) *= \{+(.*?)\}+,?$", block[0]))
+    found = re.findall(r"(?ms)^  (\w+) *= \{+(.*?)\}+,?$", block[0])
+    fields = {name: " ".join(text.split()) for name, text in found}
     assert fields == {
         "title": known["title"],
+        "year": yaml.safe_load((ROOT / "_config.yml").read_text())["copyright"],
         "author": " and ".join(author["name"] for author in known["authors"]),
         "version": str(known["version"]),
         "license": known["license"],
+        "url": "@REPOSITORY@",  # where there is one
     }
 
 
@@ -113,9 +116,27 @@ def built(monkeypatch):
 def test_without_a_repository_no_button_leads_to_one(built):
     options = built()
     assert not any(options[name] for name in options), options
-    page = ["git clone @REPOSITORY@ anisodiff"]
+    page = [
+        "git clone @REPOSITORY@ anisodiff\n@WITH@\nhere\n@WITHOUT@\nnowhere\n@END@\n@WITH@\nat\n@END@\nend"
+    ]
     launch.fill_in(None, "book/use/install", page)
-    assert page == ["git clone ADDRESS anisodiff"]
+    assert page == ["git clone ADDRESS anisodiff\nnowhere\nend"]
+
+
+def test_with_a_repository_pages_name_it(built):
+    built(**ACTIONS)
+    page = ["@WITH@\n  url = {@REPOSITORY@},\n@WITHOUT@\nnowhere\n@END@\nend"]
+    launch.fill_in(None, "book/use/cite", page)
+    assert page == ["  url = {https://github.com/somebody/study},\nend"]
+
+
+def test_no_mark_of_what_a_build_knows_is_left(built):
+    for environment in ({}, ACTIONS):
+        built(**environment)
+        for path in sorted((ROOT / "book").rglob("*.md")):
+            page = [path.read_text(encoding="utf-8")]
+            launch.fill_in(None, str(path), page)
+            assert not re.search(r"@(?:REPOSITORY|COLAB|WITH|WITHOUT|END)@", page[0]), path
 
 
 def test_in_actions_the_buttons_lead_to_the_repository(built):

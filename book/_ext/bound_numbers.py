@@ -51,7 +51,9 @@ def measured(key: str) -> tuple[str, str, list[Path]]:
     ]
     paired = len(models) == 2
     interval = (
-        statistics.paired_interval(*rows) if paired else statistics.mean_interval(rows[0]["value"])
+        statistics.paired_interval(*rows)
+        if paired
+        else statistics.mean_interval(rows[0]["value"], statistics.clusters(rows[0]))
     )
     over = f"{rows[0]['image'].nunique()} images of {collection}"
     return _with_interval(interval, DIGITS.get(metric, 3), paired, over, files)
@@ -94,7 +96,7 @@ def published(key: str) -> tuple[str, str, list[Path]]:
     if len(words) not in (3, 4):
         raise UnknownNumber(f"{key!r} is not TABLE ROW COLUMN [METRIC]")
     value, table = claims.published(*words), claims.tables()[words[0]]
-    return _printed(value, table), f"{table['title']}; {table['source']}", [claims.PUBLISHED]
+    return as_printed(value, words), f"{table['title']}; {table['source']}", [claims.PUBLISHED]
 
 
 def _rows(scores, level: str, metric: str):
@@ -109,12 +111,15 @@ def _rows(scores, level: str, metric: str):
     return rows
 
 
-def _printed(value: float, table: dict) -> str:
+def as_printed(value: float, key: tuple[str, ...]) -> str:
+    """A published number as its source has it; ``key`` is its table, row, column and metric."""
+    table = claims.tables()[key[0]]
     if table.get("scale"):
         for unit, letter in SCALES:
             if value >= unit:
                 return f"{round(value / unit, 3):g} {letter}"
-    return f"{value:.{table['digits']}f}" if "digits" in table else str(value)
+    text = f"{value:.{table['digits']}f}" if "digits" in table else claims.printed(*key)
+    return text.replace("-", "−")
 
 
 class NumberRole(SphinxRole):

@@ -17,6 +17,9 @@ from pathlib import Path
 
 COLAB = "colab"  # the branch
 UNKNOWN = "ADDRESS"  # where a page names the repository and there is none
+EITHER = re.compile(  # of a page
+    r"(?ms)^@WITH@\n(?P<with>.*?)(?:^@WITHOUT@\n(?P<without>.*?))?^@END@\n"
+)
 NEEDED = (  # by the library, beside PyTorch and what Colab has
     "bm3d imagecodecs imageio numba pooch pywavelets safetensors scikit-image tifffile"
 )
@@ -79,9 +82,11 @@ def configure(app, config):
 
 
 def fill_in(app, docname, content):
-    """The address, and the cell that fetches the library, where a page asks for them."""
-    address, branch = source() or (UNKNOWN, "main")
-    text = content[0].replace("@REPOSITORY@", address)
+    """Where a page asks for them: the address, the cell that fetches the library, what holds with or without either."""
+    found = source()
+    address, branch = found or (UNKNOWN, "main")
+    text = EITHER.sub(lambda lines: lines["with" if found else "without"] or "", content[0])
+    text = text.replace("@REPOSITORY@", address)
     content[0] = text.replace("@COLAB@", cell(address, branch).rstrip())
 
 

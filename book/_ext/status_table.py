@@ -40,7 +40,7 @@ class Status(SphinxDirective):
                     location=self.get_location(),
                 )
                 continue
-            title = _title(notebook, name)
+            title = heading(notebook, name)
             rows.append(_row(_link(name, title), *map(_text, _facts(run))))
             details.append(_details(title, run))
         return (
@@ -67,8 +67,14 @@ class Drift(SphinxDirective):
             page = nbformat.read(path, as_version=4)
             one = found[path.stem] = drift.of(path.stem, page, before)
             cells = _moves(one) if one else (f"not run with profile {drift.PROFILE}", "", "", "")
-            rows.append(_row(_link(name, _title(page, name)), *map(_text, cells)))
-        heads = ("Page", "Numbers compared", "Beyond tolerance", "Largest move", "New, gone")
+            rows.append(_row(_link(name, heading(page, name)), *map(_text, cells)))
+        heads = (
+            "Page",
+            "Numbers compared",
+            "Beyond tolerance",
+            "Largest move, in tolerances",
+            "New, gone",
+        )
         parts = [_text(f"{drift.total(found)}."), _table(heads, rows)]
         far = drift.moved(found)
         if len(far):
@@ -80,8 +86,8 @@ class Drift(SphinxDirective):
 
 
 def _moves(one: drift.Drift) -> tuple[str, ...]:
-    largest = f"{number(one.largest, 1)} tolerances"
-    return number(one.compared, 0), str(len(one.beyond)), largest, f"{one.new}, {one.gone}"
+    new = f"{one.new}, {one.gone}"
+    return number(one.compared, 0), str(len(one.beyond)), number(one.largest, 1), new
 
 
 def _facts(run: dict) -> tuple[str, ...]:
@@ -113,7 +119,8 @@ def _details(title: str, run: dict) -> nodes.Node:
     return nodes.admonition("", nodes.title("", title), *parts, classes=["dropdown", "run"])
 
 
-def _title(notebook: dict, name: str) -> str:
+def heading(notebook: dict, name: str) -> str:
+    """The title of a page, which is its first heading."""
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
             for line in "".join(cell["source"]).splitlines():

@@ -54,8 +54,9 @@ function film(box) {
   const value = element("input", { type: "range", min: 0 });
   const step = element("input", { type: "range", min: 0, value: 0 });
   const [valueSaid, stepSaid, pixelSaid] = [element("output"), element("output"), element("output", { className: "pixel" })];
-  const pictures = ["the image", `its ${maps}: white flows`].map((name) => element("img", { className: "dark-light", alt: name, draggable: false }));
-  const figures = pictures.map((picture) => element("figure", {}, picture, element("figcaption", {}, picture.alt)));
+  const pictures = ["the image", `its ${maps}, from 0, black, to 1, white`].map((name) => element("img", { className: "dark-light", alt: name, draggable: false }));
+  const captions = [["the image"], [`its ${maps}: 0 `, element("span", { className: "bar" }), " 1"]];
+  const figures = pictures.map((picture, at) => element("figure", {}, picture, element("figcaption", {}, ...captions[at])));
   const graph = element("div", { className: "curve" });
   const play = element("button", { type: "button" }, "Play");
   const point = { x: 0, y: 0 };

@@ -5,6 +5,8 @@ const key = (row, at) => {
   const cell = row.cells[at];
   return cell.dataset.value === undefined ? cell.textContent.trim() : Number(cell.dataset.value);
 };
+// What a row can be picked by: of a verdict the word, without what is said beside it.
+const word = (cell) => (cell.querySelector(".verdict") ?? cell).textContent.trim();
 const before = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true }));
 
 function sortable(table) {
@@ -42,7 +44,7 @@ function filterable(bar, table, heads, chosen) {
     const name = heads[at].textContent;
     select.setAttribute("aria-label", name);
     select.add(new Option(`${name}: all`, ""));
-    for (const text of new Set(rows.map((row) => row.cells[at].textContent.trim()))) select.add(new Option(text, text));
+    for (const text of new Set(rows.map((row) => word(row.cells[at])))) select.add(new Option(text, text));
     return select;
   });
   const count = document.createElement("output");
@@ -52,7 +54,7 @@ function filterable(bar, table, heads, chosen) {
       const text = row.textContent.toLowerCase();
       row.hidden =
         !words.every((word) => text.includes(word)) ||
-        chosen.some((at, which) => choices[which].value && row.cells[at].textContent.trim() !== choices[which].value);
+        chosen.some((at, which) => choices[which].value && word(row.cells[at]) !== choices[which].value);
     }
     count.textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length}`;
   };

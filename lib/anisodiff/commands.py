@@ -74,7 +74,7 @@ def evaluate(asked) -> int:
     import pandas as pd
 
     from .data import provenance
-    from .metrics.statistics import mean_interval
+    from .metrics import statistics
     from .study import evaluation
 
     at = _problem(asked)
@@ -90,13 +90,18 @@ def evaluate(asked) -> int:
         provenance.write_atomically(
             asked.csv, rows.to_csv(index=False, lineterminator="\n").encode()
         )
-    groups = rows.groupby("metric", sort=False)["value"]
-    found = {metric: mean_interval(values) for metric, values in groups}
+    found = {
+        metric: statistics.mean_interval(group["value"], statistics.clusters(group))
+        for metric, group in rows.groupby("metric", sort=False)
+    }
     table = pd.DataFrame.from_dict(found, orient="index", columns=["mean", "low", "high"])
     images = rows["image"].nunique()
     print(f"{asked.model}, {at.name} {at.level:g}, {images} images of {asked.collection}")
     print(table.to_string(float_format="%.4f"))
-    print("low and high bound the mean with 95 % confidence (bootstrap over the images)")
+    print(
+        "low and high bound the mean with 95 % confidence;"
+        " squares of one photograph and slices of one subject count as one"
+    )
     return 0
 
 

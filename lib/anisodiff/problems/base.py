@@ -84,7 +84,7 @@ class LinearOperator(ABC):
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured, and of which problem: that of the study with what was drawn for it (a mask, a shape)."""
+    """What was measured: ``y``, (..., H, W) float32, and its ``problem``, with what was drawn (a mask, a shape)."""
 
     y: Tensor
     problem: "Problem"
@@ -157,5 +157,5 @@ class Problem(ABC):
         return x if self.operator is None else self.operator.A(x)
 
     def add_noise(self, y: Tensor, rng) -> Tensor:
-        """What befalls the signal; nothing unless a problem says so."""
+        """The signal with the problem's noise; the signal itself unless a problem has noise of its own."""
         return y

@@ -12,7 +12,8 @@ from ..data import collections
 from ..methods.restorer import Restorer
 from ..metrics.statistics import paired_interval
 from ..problems import PROBLEMS, Problem
-from . import figures, records
+from . import figures, names, records
+from .pages import tables
 
 CLASSIFIER, UNIVERSAL = detection.CLASSIFIERS
 
@@ -86,7 +87,12 @@ def overview(scores: dict[str, pd.DataFrame], asked: list[tuple[str, float]]) ->
             for label, baseline in baselines.items()
         }
         rows.append(
-            {"degradation": kind, "level": f"{level:g}", "classifier": f"{mean:.3f}"} | gains
+            {
+                "degradation": names.degradation(kind),
+                "level": f"{level:g}",
+                "classifier": f"{mean:.3f}",
+            }
+            | gains
         )
     return pd.DataFrame(rows)
 
@@ -120,20 +126,20 @@ def calibration_errors(curves: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def human_table(
-    best: pd.DataFrame, asked: list[tuple[str, str]], names: dict[str, str], images: dict[str, str]
+    best: pd.DataFrame, asked: list[tuple[str, str]], called: dict[str, str], images: dict[str, str]
 ) -> pd.DataFrame:
-    """Rows of :func:`human.best_of_each` as a table: the F-score for the data set with its 95 % interval as text.
+    """Rows of :func:`human.best_of_each` as a table: the F-score for the data set with its 95 % interval (HTML).
 
-    ``asked`` are pairs of a detector and a degradation, ``names`` and ``images`` their labels.
+    ``asked`` are pairs of a detector and a degradation, ``called`` and ``images`` their labels.
     """
     rows = []
     for detector, degradation in asked:
         of = best.loc[detector, degradation]
         rows.append(
             {
-                "detector": names[detector],
+                "detector": called[detector],
                 "image": images[degradation],
-                "ODS F": f"{of.ods:.2f} ({of.low:.2f} to {of.high:.2f})",
+                "ODS F": tables.with_interval((of.ods, of.low, of.high)),
                 "precision": of.precision,
                 "recall": of.recall,
                 "OIS F": of.ois,

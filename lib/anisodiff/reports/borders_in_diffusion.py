@@ -10,16 +10,13 @@ from ..methods.restorer import Restorer
 from ..metrics.distortion import clipped_psnr
 from ..metrics.statistics import mean_interval
 from ..study import restorers
-from . import records
+from . import names, records
 
 FAMILIES = {"learned-lambda-borders": "two lambdas", "p1-borders": "two P1 functions"}
 SOURCES = {"": "classifier", "-true": "true borders", "-half": "no classifier"}
-KINDS = {  # what readers call the problems
-    "gaussian": "Gaussian noise",
-    "poisson": "Poisson noise",
-    "salt-pepper": "salt and pepper",
-    "blur": "blur",
-    "inpainting": "inpainting",
+KINDS = {  # the degradations, and what readers call them
+    kind: names.degradation(kind)
+    for kind in ("gaussian", "poisson", "salt-pepper", "blur", "inpainting")
 }
 ZERO = 0.0005  # of a mean difference, in dB and in SSIM, that every figure and table shows as zero
 

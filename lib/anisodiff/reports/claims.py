@@ -28,6 +28,18 @@ def published(table: str, row: str, column, metric: str | None = None) -> float:
     return value
 
 
+def printed(table: str, row: str, column, metric: str | None = None) -> str:
+    """A number of :func:`published` as the file has it, its last zeros too."""
+    content = _texts()[table]
+    cell = content["rows"][row][content["columns"].index(str(column))]
+    return cell[content["metrics"].index(metric)] if isinstance(cell, list) else cell
+
+
+@cache
+def _texts() -> dict:
+    return yaml.load(PUBLISHED.read_text(encoding="utf-8"), yaml.CBaseLoader)
+
+
 @cache
 def tables(file: Path = PUBLISHED) -> dict:
     """The tables of published.yml by name; ValueError names a table or row that is not of the format."""

@@ -19,11 +19,12 @@ from ..metrics.statistics import paired_interval
 from ..problems import Problem, problem, seeded
 from ..study import catalogue, evaluation, protocol, restorers, runs
 from ..training.tuning import degraded_crops, tune_scheme
-from . import records
+from . import names, records
+from .pages.tables import number
 
 
 class Solver(NamedTuple):
-    """A method that needs no training, for a problem, and how a table calls both; ``given`` is what it is given."""
+    """A method that needs no training, for a problem; how a table calls both, and what the method is given."""
 
     problem: Problem
     method: Method
@@ -33,26 +34,40 @@ class Solver(NamedTuple):
 
 
 SOLVERS = {
-    "blur": Solver(problem("blur", 4), Wiener(), "blur", "Wiener deconvolution", "the kernel"),
+    "blur": Solver(
+        problem("blur", 4),
+        Wiener(),
+        "blur, variance 4 pixels²",
+        "Wiener deconvolution",
+        "given the kernel",
+    ),
     "blur-noise": Solver(
         problem("blur", 4, sigma=2),
         Wiener(),
-        "blur and noise",
+        "the same blur, with noise of σ = 2",
         "Wiener deconvolution",
-        "the kernel and sigma",
+        "given the kernel and σ",
     ),
     "salt-pepper": Solver(
         problem("salt-pepper", 0.1),
         Denoising(Median(), "median"),
-        "salt and pepper",
-        "median of 3 x 3 pixels",
-        "nothing",
+        "salt and pepper, 10 % of the pixels",
+        "median of 3 × 3 pixels",
+        "given nothing",
     ),
     "inpainting": Solver(
-        problem("inpainting", 0.1), Biharmonic(), "inpainting", "biharmonic", "the hole"
+        problem("inpainting", 0.1),
+        Biharmonic(),
+        "inpainting, 10 % of the area",
+        "biharmonic",
+        "given the hole",
     ),
     "downsample": Solver(
-        problem("downsample", 2), Bicubic(), "downsampling", "bicubic", "the factor"
+        problem("downsample", 2),
+        Bicubic(),
+        "downsampling by 2",
+        "bicubic",
+        "given the factor",
     ),
 }
 
@@ -104,15 +119,27 @@ def solved(images: list[str], side: int = 128, seed: int = 0) -> pd.DataFrame:
 
 
 def solved_means(table: pd.DataFrame) -> pd.DataFrame:
-    """Means of :func:`solved` over the images with the words of a table, a row for each of SOLVERS."""
+    """Means of :func:`solved` over the images as cells of a table (HTML), a row for each of SOLVERS."""
     rows = []
     for name, part in table.groupby("problem", sort=False):
         one, means = SOLVERS[name], part[["input", "classic", "study", "solver"]].mean()
-        row = {"problem": f"{one.shown} {one.problem.level:g}", "input": means["input"]}
-        row |= {"tuned diffusion": means["classic"], "best of the study": means["study"]}
-        row |= {"its name": part.model.iloc[0] or "", "solver": means["solver"]}
-        rows.append(row | {"which is": one.by, "given": one.given})
+        asides = {"solver": f"{one.by}, {one.given}"}
+        if not np.isnan(means["study"]):
+            asides["study"] = names.link(part.model.iloc[0])
+        heads = {"input": "input", "classic": "tuned diffusion", "study": "best of the study"}
+        cells = {
+            head: _score(means[label], asides.get(label, ""))
+            for label, head in (heads | {"solver": "simple method"}).items()
+        }
+        rows.append({"problem": one.shown} | cells)
     return pd.DataFrame(rows)
+
+
+def _score(psnr: float, aside: str) -> str:
+    """A mean PSNR and, under it, small, whose it is; a dash where there is none."""
+    if np.isnan(psnr):
+        return "–"
+    return number(psnr) + (f"<br><small>{aside}</small>" if aside else "")
 
 
 def strongest(at: Problem) -> Restorer | None:

@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.optimize import brentq
 
 from ..methods.diffusion import evolution
+from ..methods.diffusion.experts import noise_level
 from ..methods.restorer import Restorer
 from ..metrics.ellipticity import turning_point
 from ..metrics.structure import beyond_range, borders_kept, g_by_gradient, roughness
@@ -29,6 +30,13 @@ def similarity(restorer: Restorer, x: np.ndarray) -> float:
     """The mean correlation of two different functions on x (n), over all pairs."""
     every = functions(restorer, x)
     return float(np.corrcoef(every)[np.triu_indices(len(every), 1)].mean())
+
+
+def imbalance(restorer: Restorer) -> np.ndarray:
+    """``|sum k| / sum |k|`` of each expert's kernel, (E): 0 for a derivative, 1 for a mean of brightness."""
+    kernels = restorer.module.diffusivity.kernels.numpy()
+    kernels = kernels.reshape(len(kernels), -1)
+    return np.abs(kernels.sum(1)) / np.abs(kernels).sum(1)
 
 
 def strongest(restorer: Restorer, degraded: np.ndarray, count: int) -> np.ndarray:
@@ -124,6 +132,17 @@ def excess(restorer: Restorer, degraded: np.ndarray) -> tuple[float, float]:
     found = evolution.states(restorer, degraded)
     largest = max(float(restorer.coefficient(u, degraded).max()) for u in found[:-1])
     return largest, beyond_range(found, degraded)
+
+
+def own_noise(clean: np.ndarray) -> float:
+    """The standard deviation of the noise that a clean image, (H, W), has already, as :func:`noise_level` finds it."""
+    return float(noise_level(torch.from_numpy(clean)[None, None].float()))
+
+
+def best(quality: dict[str, float], within: float) -> str:
+    """Which methods restore an image best, or by less than ``within`` dB worse; a sentence of their names."""
+    first = [name for name, of in quality.items() if of > max(quality.values()) - within]
+    return f"{' and '.join(first)} restore{'s' if len(first) == 1 else ''} it best"
 
 
 def edges_kept(restored: np.ndarray, degraded: np.ndarray, clean: np.ndarray) -> dict[str, float]:

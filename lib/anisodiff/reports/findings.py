@@ -83,6 +83,12 @@ def held_against(claim: dict) -> str:
     return f"{at} ({claim[side].lstrip('-').split()[0]})" if isinstance(claim[side], str) else at
 
 
+def said(claim: dict) -> str:
+    """What a claim says: in our words, the source's, or both where a quotation alone says too little."""
+    quoted = f"“{claim['quote']}”" if "quote" in claim else ""
+    return ": ".join(filter(None, (claim.get("says", ""), quoted)))
+
+
 def place(claim: dict) -> str:
     """Where a sentence stands, in words; of this study's own claims that they are."""
     if "source" not in claim:

@@ -2,6 +2,8 @@
 
 import warnings
 
+import numpy as np
+
 from ..methods.base import Denoising
 from ..methods.diffusion import evolution
 from ..methods.diffusion.base import Diffusivity
@@ -14,7 +16,8 @@ from . import eye, records
 
 TAU = 0.2
 FILMED = [*range(7), 8, 10, 12, 15, 20, 25, 30, 40, 50, 60]  # steps
-SIDE = 96  # of what is filmed, pixels
+WHOLE = 256  # side of what is shown of a photograph, pixels
+SIDE = 96  # of what is filmed
 
 
 def heat(at: Problem) -> Restorer:
@@ -27,8 +30,14 @@ def classic(at: Problem, lambda_: float, steps: int = 1, tau: float = TAU) -> Re
     return _diffusion(PeronaMalik(lambda_), at, steps, tau)
 
 
+def part(image: str) -> np.ndarray:
+    """What is filmed of a photograph: of its centred square the middle of the top, (SIDE, SIDE)."""
+    left = (WHOLE - SIDE) // 2
+    return records.photograph(image, side=WHOLE)[:SIDE, left : left + SIDE]
+
+
 def films(image: str, sigma: float, seed: int) -> list[tuple[str, list[tuple[str, str]], int]]:
-    """The bundles of the classic with other lambdas, time steps and noise, on the centre of a photograph; what
+    """The bundles of the classic with other lambdas, time steps and noise, on a part of a photograph; what
     :func:`eye.film` takes."""
     tuned = {at: _lambda(at) for at in (15, 25, 50)}
     settings = {
@@ -55,7 +64,7 @@ def films(image: str, sigma: float, seed: int) -> list[tuple[str, list[tuple[str
 
 
 def _film(image: str, seed: int, sigma: float, lambda_: float, tau: float) -> list[dict]:
-    noise, clean = problem("gaussian", sigma), records.photograph(image, side=SIDE)
+    noise, clean = problem("gaussian", sigma), part(image)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnstableStep)  # which is what some of them show
         diffusion = classic(noise, lambda_, tau=tau)

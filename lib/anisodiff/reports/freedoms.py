@@ -1,4 +1,4 @@
-"""What a data term has learned, and what models keep of an image, whether they promise it or not."""
+"""What a data term has learned, what g is at edges, and what models keep of an image, promised or not."""
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,28 @@ def pull(restorer: Restorer) -> np.ndarray:
     with torch.inference_mode():
         weight = diffusion.tau * softplus(diffusion.data)
     return (weight / (1 + weight)).numpy()
+
+
+def at_edges(
+    g: tuple[np.ndarray, np.ndarray], clean: np.ndarray, high: float = 30, low: float = 10
+) -> dict[str, float]:
+    """The mean of g ``across`` a clean image's edges and ``along`` them.
+
+    ``g`` is that between columns, (H, W - 1), and that between rows, (H - 1, W), of the image (H, W). An edge is where
+    neighbours differ by more than ``high`` gray levels in one direction and by less than ``low`` in the other; NaN
+    where there is none.
+    """
+    rows, columns = (of - 1 for of in clean.shape)
+    differences = [np.abs(np.diff(clean, axis=axis))[:rows, :columns] for axis in (1, 0)]
+    between = [of[:rows, :columns] for of in g]
+    found = {}
+    for way, pair in {"across": between, "along": between[::-1]}.items():
+        values = [
+            of[(one > high) & (other < low)]
+            for of, one, other in zip(pair, differences, differences[::-1], strict=True)
+        ]
+        found[way] = float(np.mean(np.concatenate(values)))
+    return found
 
 
 def kept(

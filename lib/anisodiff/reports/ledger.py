@@ -103,10 +103,11 @@ def _entry(name: str, table: dict, row: str, column, metric: str, published: flo
         baseline, others = row in table.get("baselines", ()), _compared(table, row, column, metric)
         reached = verdict(metric, published, ours[0][1][0], tolerance, baseline, others)
         controls = _by_row(table.get("controls", {}), row, []) if reached == "reproduced" else []
+        itself = models[0] if _name(table, row, metric) == metric else ""  # is no control
         passing = tuple(
             model
             for model in controls
-            if abs(_mean(table, column, metric, model) - published) <= tolerance
+            if model != itself and abs(_mean(table, column, metric, model) - published) <= tolerance
         )
         reached = "undecided" if passing else reached
     command = _command(models[0], *table["scored"][column]) if ours else ""

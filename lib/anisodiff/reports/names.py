@@ -1,4 +1,4 @@
-"""What readers call the models and the images, and where the book explains each model: the one table of both."""
+"""What readers call models, degradations and images, and where the book explains each model: one table of each."""
 
 import html
 
@@ -11,6 +11,9 @@ NAMES = {  # by the study's name: a reader's, and the page, or the section of on
     "perona-malik-released-tuned": ("released classic, tuned", "perona_malik"),
     "learned-lambda": ("learned λ", "learned_lambda"),
     "p1": ("P1 functions", "p1_diffusivities"),
+    "p1-nonnegative": ("P1, nonnegative", "p1_diffusivities"),
+    "p1-intervals-16": ("P1, 16 intervals", "p1_diffusivities"),
+    "p1-borders": ("P1 + borders", "borders_in_diffusion"),
     "foe-s": ("FoE-S", "fields_of_experts"),
     "foe-d": ("FoE-D", "fields_of_experts"),
     "foe-m": ("FoE-M", "fields_of_experts"),
@@ -53,6 +56,17 @@ COLLECTIONS = {  # by the study's name
     "mri-subjects": "MRI, further subjects",
     "cryoem": "cryo-EM",
 }
+DEGRADATIONS = {  # by the study's name, where a reader's is another
+    "gaussian": "Gaussian noise",
+    "poisson": "Poisson noise",
+    "salt-pepper": "salt and pepper",
+    "downsample": "downsampling",
+}
+
+
+def name(model: str) -> str:
+    """What a reader calls a model; its own name where the table has none."""
+    return _known(model)[0]
 
 
 def collection(where: str) -> str:
@@ -60,9 +74,9 @@ def collection(where: str) -> str:
     return COLLECTIONS.get(where, where)
 
 
-def name(model: str) -> str:
-    """What a reader calls a model; its own name where the table has none."""
-    return _known(model)[0]
+def degradation(kind: str) -> str:
+    """What a reader calls a degradation."""
+    return DEGRADATIONS.get(kind, kind)
 
 
 def link(model: str, here: str = "") -> Html:

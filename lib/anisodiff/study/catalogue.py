@@ -92,8 +92,8 @@ class Entry:
         return made if isinstance(made, Method) else Denoising(made, self.name)
 
     def build(self, arguments: dict[str, Any]) -> nn.Module | Method:
-        """It, untrained. Of a diffusivity the whole diffusion, whose ``steps``, ``tau`` and ``data`` stand among the
-        arguments; a diffusivity that names the first two is given them as well."""
+        """The model with these arguments, untrained. Of a diffusivity the whole diffusion, whose ``steps``, ``tau`` and
+        ``data`` stand among the arguments; a diffusivity that names the first two is given them as well."""
         made_of = resolve(self.made_of)
         if not issubclass(made_of, Diffusivity):
             return made_of(**arguments)

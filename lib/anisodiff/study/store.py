@@ -34,9 +34,12 @@ ROUGH = 0.05  # the same for numbers that rounding decides, such as the better o
 
 @dataclass(frozen=True)
 class Artefact:
-    """What is made: its file, its recipe, the code that takes part by dotted names, and how to make and to probe it.
+    """A file that the study makes, and what says whether it is current.
 
-    ``rough`` are the first words of the names of those numbers of its probe that may come out as far off as ROUGH.
+    ``name``, and ``path`` of the file; ``recipe()``, its settings; ``roots``, the dotted names of the code that takes
+    part; ``make()``, which writes the file; ``probe()``, numbers by name that tell whether changed code still makes the
+    same; ``starts_from``, the artefacts that it needs. ``rough`` are the first words of the names of those numbers of
+    its probe that may come out as far off as ROUGH.
     """
 
     name: str

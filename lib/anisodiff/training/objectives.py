@@ -16,7 +16,7 @@ OPTIMISERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}  # the latter wi
 
 
 class Batch(NamedTuple):
-    """Clean and degraded crops, (B, 1, H, W), and the level of each, (B, 1, 1, 1)."""
+    """Crops: ``clean`` and ``degraded``, (B, 1, H, W), and ``sigma``, the level of each, (B, 1, 1, 1)."""
 
     clean: Tensor
     degraded: Tensor

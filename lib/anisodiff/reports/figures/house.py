@@ -55,6 +55,7 @@ def use_style(profile: str = "quick") -> None:
             "figure.figsize": (WIDTH, 4.4),
             "savefig.dpi": DPI // 4 if profile == "smoke" else DPI,
             "figure.constrained_layout.use": True,
+            "figure.constrained_layout.h_pad": 0.08,  # inches: a title is not read with the label above
             "font.sans-serif": [
                 "DejaVu Sans"
             ],  # part of matplotlib: the same picture on every machine

@@ -61,11 +61,11 @@ MODELS = {
     "border-classifier": (BLUE, "P"),
     "border-classifier-universal": (RED, "X"),
     "gradient": (GREEN, "<"),
-    "gradient-smoothed": (PINK, "<"),
-    "sobel": (OCHRE, "<"),
-    "canny": (SKY, "<"),
-    "true-borders": (BLUE, "D"),
-    "annotator": (GRAY, "*"),
+    "gradient-smoothed": (PINK, ">", "--"),
+    "sobel": (OCHRE, "p"),
+    "canny": (GRAY, "^"),
+    "true-borders": (INK, "D"),
+    "annotator": (INK, "*"),
 }
 
 
@@ -87,7 +87,7 @@ def _pairs(count: int) -> list[tuple[str, str]]:
     """Light and dark: the parts of inferno and of viridis that are at 3 : 1 on the paper."""
     light, dark = mpl.colormaps["inferno"], mpl.colormaps["viridis"]
     return [
-        (to_hex(light(0.67 - 0.65 * place)), to_hex(dark(0.33 + 0.67 * place)))
+        (to_hex(light(0.67 - 0.65 * place)), to_hex(dark(0.42 + 0.58 * place)))
         for place in np.linspace(0, 1, count)
     ]
 

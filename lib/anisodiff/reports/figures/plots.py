@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from ...methods.diffusion.experts import noise_level
 from ...metrics.statistics import mean_interval
+from ..names import degradation
 from ..pages.tables import signed as signed_cell
 from .drawn import carry
 from .house import BADGE, WIDTH
@@ -177,7 +178,7 @@ def gains(tables: dict[str, pd.DataFrame], names: dict[str, str], baseline: str)
             ax.set_ylim(min(low, -least), max(high, least))
             ax.set(
                 xlabel="level" if kind == list(tables)[-1] else "",
-                ylabel=kind if metric == "psnr" else "",
+                ylabel=degradation(kind) if metric == "psnr" else "",
             )
     axes[0, 0].set_title("gain in PSNR, dB")
     axes[0, 1].set_title("gain in SSIM")

@@ -159,11 +159,10 @@ def folded(verdicts: dict[str, dict[str, dict]]) -> str:
     rows = ""
     for claim, by_case in verdicts.items():
         known = findings.findings()[claim]
-        said = f"“{known['quote']}”" if "quote" in known else known["says"]
         test = f"{known['number']}: {findings.held_against(known)}. Control: {known['control']}."
         place = f'<span class="source">{html.escape(findings.place(known))}</span>'
         rows += (
-            f'<tr class="claim"><th colspan="4" scope="rowgroup">{html.escape(said)} {place}'
+            f'<tr class="claim"><th colspan="4" scope="rowgroup">{html.escape(findings.said(known))} {place}'
             f"<small>{html.escape(test)}</small></th></tr>"
         )
         for case, found in by_case.items():
