@@ -190,6 +190,18 @@ def test_what_functions_gain_more_than_lambdas_is_paired_by_image(monkeypatch):
     assert found == pytest.approx((0.08, 0.08, 0.08)), "0.1 with functions, 0.02 with lambdas"
 
 
+def test_what_changes_nothing_at_any_level_is_told_from_what_does():
+    rows = [
+        (level, model, metric, 30.0 + 0.002 * (model == "other" and level == 9))
+        for level in (4, 9)
+        for model in ("base", "other")
+        for metric in ("psnr", "ssim")
+    ]
+    table = pd.DataFrame(rows, columns=["level", "model", "metric", "value"])
+    assert not borders_in_diffusion.unchanged(table, "base")
+    assert borders_in_diffusion.unchanged(table[table.level == 4], "base")
+
+
 def test_an_example_of_the_oracle_reads_the_borders_off_the_clean_image():
     oracle = restorers.load("learned-lambda-borders-true", "gaussian", 25)
     clean = records.photograph("camera", side=48)

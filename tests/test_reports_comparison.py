@@ -496,8 +496,12 @@ def test_a_table_beside_the_paper(monkeypatch):
     ]
     monkeypatch.setattr(cncl_comparison, "_entries", lambda table: found)
     table = cncl_comparison.beside_the_paper("toy", ("15",), {"psnr": 2, "ssim": 3})
-    named = f"FoE-S<br><small>{names.link('foe-s')}</small>"
-    assert table[["", "15"]].iloc[-1].tolist() == [named, "31.50/0.891<br><small>30/0.9</small>"]
+    named = cncl_comparison.above(names.link("foe-s"), "FoE-S")
+    digit, point = "\u2007", "\u2008"
+    printed = f"30{point}{digit * 2}&ensp;0.9{digit * 2}"
+    lines = (f'<span class="text-nowrap">{line}</span>' for line in ("31.50&ensp;0.891", printed))
+    numbers = cncl_comparison.above(*lines)
+    assert table[["", "15"]].iloc[-1].tolist() == [named, numbers], "ours above, points aligned"
     counts = cncl_comparison.verdicts("toy", without=("input",))
     assert counts.to_dict() == {"exceeded": 1, "reproduced": 1}
 

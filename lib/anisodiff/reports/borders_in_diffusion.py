@@ -10,10 +10,15 @@ from ..methods.restorer import Restorer
 from ..metrics.distortion import clipped_psnr
 from ..metrics.statistics import mean_interval
 from ..study import restorers
-from . import records
+from . import names, records
 
 FAMILIES = {"learned-lambda-borders": "two lambdas", "p1-borders": "two P1 functions"}
 SOURCES = {"": "classifier", "-true": "true borders", "-half": "no classifier"}
+KINDS = {  # the degradations, and what readers call them
+    kind: names.degradation(kind)
+    for kind in ("gaussian", "poisson", "salt-pepper", "blur", "inpainting")
+}
+ZERO = 0.0005  # of a mean difference, in dB and in SSIM, that every figure and table shows as zero
 
 
 class Example(NamedTuple):
@@ -54,6 +59,13 @@ def lambda_pair(kind: str, model: str = "learned-lambda-borders", least: float =
     smooth = chosen["lambda-smooth"].clip(lower=least)
     octaves = np.log2(smooth / borders).groupby("image").mean()
     return LambdaPair(borders.median(), smooth.median(), mean_interval(octaves.abs()))
+
+
+def unchanged(table: pd.DataFrame, baseline: str) -> bool:
+    """Whether the models of a tidy table have the baseline's mean PSNR and SSIM at every level, but for ZERO."""
+    table = table[table.metric.isin(("psnr", "ssim"))]
+    means = table.pivot_table("value", ["metric", "level"], "model")
+    return bool((means.sub(means[baseline], axis=0).abs() < ZERO).all(axis=None))
 
 
 def more_by_functions(kind: str) -> records.Interval:

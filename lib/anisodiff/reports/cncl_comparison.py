@@ -38,10 +38,11 @@ CLEAN = ("bsds500/val-500", "ct", "ct-subjects", "mri", "mri-subjects")  # not s
 TRAINED_ON = "bsds500/test-200"  # squares of photographs that all models were trained on
 LEVELS = (15, 25, 50)
 METRICS = ("psnr", "ssim", "lpips")
+FIGURE_SPACE, POINT_SPACE = "\u2007", "\u2008"  # as wide as a digit, and as a point
 
 
 def beside_the_paper(table: str, columns: tuple[str, ...], digits: dict[str, int]) -> pd.DataFrame:
-    """A table of the paper, a row a model, in cells of HTML: our numbers, below them the printed ones, small.
+    """A table of the paper, a row a model, in cells of HTML: our numbers, below them the printed ones, in gray.
 
     ``digits`` are the metrics of a cell, each with its decimals. A model without numbers has no row.
     """
@@ -50,16 +51,29 @@ def beside_the_paper(table: str, columns: tuple[str, ...], digits: dict[str, int
         for entry in _entries(table)
         for model, interval in entry.ours
     }
+    cells = {}
+    for column in columns:
+        for model in ROWS:
+            found = [measured.get((model, column, metric)) for metric in digits]
+            if all(found):
+                cells[model, column] = _two_lines(found, list(digits.values()))
+    for column in columns:
+        _align([lines for (_, at), lines in cells.items() if at == column])
     rows = []
     for model, row in ROWS.items():
-        line = {"": f"{row}<br><small>{names.link(model)}</small>"}
-        for column in columns:
-            cells = [measured.get((model, column, metric)) for metric in digits]
-            if all(cells):
-                line[column] = _beside(cells, list(digits.values()))
-        if len(line) > 1:
-            rows.append(line)
+        there = {
+            column: above(*map(_unbroken, cells[model, column]))
+            for column in columns
+            if (model, column) in cells
+        }
+        if there:
+            rows.append({"": above(names.link(model), row)} | there)
     return pd.DataFrame(rows).fillna("")
+
+
+def above(ours: str, paper: str) -> str:
+    """A cell of HTML: ours, and the paper's below it, in gray."""
+    return f'{ours}<br><span class="pst-color-text-muted">{paper}</span>'
 
 
 def verdicts(table: str, without: tuple[str, ...]) -> pd.Series:
@@ -198,7 +212,22 @@ def _entries(table: str) -> list[ledger.Entry]:
     return [entry for entry in ledger.entries() if entry.table == table]
 
 
-def _beside(cells: list[tuple[float, float]], digits: list[int]) -> str:
-    ours = "/".join(f"{cell[0]:.{places}f}" for cell, places in zip(cells, digits, strict=True))
-    printed = "/".join(f"{cell[1]:g}" for cell in cells)
-    return f"{ours}<br><small>{printed}</small>"
+def _unbroken(numbers: list[str]) -> str:
+    return f'<span class="text-nowrap">{"&ensp;".join(numbers)}</span>'
+
+
+def _two_lines(cells: list[tuple[float, float]], digits: list[int]) -> list[list[str]]:
+    """Our numbers, and the printed ones."""
+    ours = [f"{cell[0]:.{places}f}" for cell, places in zip(cells, digits, strict=True)]
+    return [ours, [f"{cell[1]:g}" for cell in cells]]
+
+
+def _align(cells: list[list[list[str]]]) -> None:
+    """Fill up the numbers of a column with spaces as wide as digits, so that their points are below each other."""
+    lines = [line for cell in cells for line in cell]
+    for place in range(len(lines[0])):
+        parts = [line[place].partition(".") for line in lines]
+        before, after = (max(len(part[at]) for part in parts) for at in (0, 2))
+        for line, (whole, point, rest) in zip(lines, parts, strict=True):
+            line[place] = whole.rjust(before, FIGURE_SPACE) + (point or POINT_SPACE)
+            line[place] += rest.ljust(after, FIGURE_SPACE)

@@ -1,4 +1,4 @@
-"""What readers call the models and the degradations, and where the book explains each model: the one table of them."""
+"""What readers call models, degradations and images, and where the book explains each model: one table of each."""
 
 import html
 
@@ -46,6 +46,16 @@ ENDINGS = {  # of names that differ from another one's in this alone
     "-pixels": ", as many pixels",
     "-seconds": ", as many seconds",
 }
+COLLECTIONS = {  # by the study's name
+    "bsds500/val-500": "random crops of BSDS500",
+    "bsd68": "BSD68",
+    "set12": "Set12",
+    "ct": "CT",
+    "ct-subjects": "CT, further subjects",
+    "mri": "MRI",
+    "mri-subjects": "MRI, further subjects",
+    "cryoem": "cryo-EM",
+}
 DEGRADATIONS = {  # by the study's name, where a reader's is another
     "gaussian": "Gaussian noise",
     "poisson": "Poisson noise",
@@ -57,6 +67,11 @@ DEGRADATIONS = {  # by the study's name, where a reader's is another
 def name(model: str) -> str:
     """What a reader calls a model; its own name where the table has none."""
     return _known(model)[0]
+
+
+def collection(where: str) -> str:
+    """What a reader calls a collection of images; its own name where the table has none."""
+    return COLLECTIONS.get(where, where)
 
 
 def degradation(kind: str) -> str:
