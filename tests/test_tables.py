@@ -159,7 +159,7 @@ def test_a_command_is_copied_by_the_keyboard_and_it_is_said(opened, refused):
 
 
 def test_models_and_heads_stay_in_sight_when_the_rest_scrolls(opened):
-    many = [row + ("x" * 20,) * 6 for row in rows(24)]
+    many = [row + ("x" * 20,) * 6 for row in rows(40)]
     page = opened(tables.sortable([*HEADS, *"defghi"], many))
     box = page.locator(".sorting")
     first = page.locator("tbody td").first

@@ -65,6 +65,11 @@ class Page:
         """Budget of this run: smoke, quick or paper."""
         return self.parameters["profile"]
 
+    @property
+    def side(self) -> int:
+        """Pixels a side of the photographs that a page restores: fewer for smoke, whose pictures nobody looks at."""
+        return 96 if self.profile == "smoke" else 256
+
     def number(self, name: str, value: float, digits: int = 2) -> None:
         """Keep a number for the prose, which shows it by ``{glue:text}`PAGE_NAME```, and for comparisons in full.
 
