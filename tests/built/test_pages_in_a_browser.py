@@ -24,6 +24,7 @@ PAGES = sorted(
 )
 VIEWS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
 HEAVY = 1.5e6  # bytes as a server packs them
+BOOK = 40e6  # bytes of all files
 HOST = re.compile(r"http://127\.0\.0\.1:|data:|blob:")
 
 
@@ -77,6 +78,10 @@ def seen(browser, page, width, theme):
             wrong.append(f"{one['id']}: {one['nodes'][0]['html'][:200]}")
     opened.close()
     return wrong
+
+
+def test_the_whole_book_is_light():
+    assert sum(path.stat().st_size for path in HTML.rglob("*") if path.is_file()) < BOOK
 
 
 @pytest.mark.parametrize("page", PAGES)
