@@ -101,12 +101,12 @@ def images(
 
 
 def coarse(picture: np.ndarray) -> np.ndarray:
-    """An image on 0..255 in steps of a power of two, at most half of its noise: (H, W) or (H, W, 3) to the same.
+    """An image on 0..255 in whole steps of at most half of its noise: (H, W) or (H, W, 3) to the same.
 
     Finer steps cannot be seen under the noise, and cost bytes. Without noise nothing changes.
     """
     gray = torch.tensor(np.atleast_3d(picture)[None, None, ..., 0], dtype=torch.float32)
-    step = 2 ** np.floor(np.log2(float(noise_level(gray)) / 2))
+    step = np.floor(float(noise_level(gray)) / 2)
     return picture if step <= 1 else (np.round(picture / step) * step).clip(0, 255)
 
 
