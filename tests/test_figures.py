@@ -176,7 +176,7 @@ def test_gains_have_a_row_for_each_degradation_and_one_legend(table):
         {"learned": "learned lambda", "tuned": "tuned"},
         "tuned",
     )
-    assert [ax.get_ylabel() for ax in fig.axes] == ["gaussian", "", "blur", ""]
+    assert [ax.get_ylabel() for ax in fig.axes] == ["Gaussian noise", "", "blur", ""]
     for ax, gain in zip(fig.axes, (0.5, 0.5 / 40) * 2, strict=True):
         line = next(line for line in ax.lines if line.get_label() == "learned lambda")
         np.testing.assert_allclose(line.get_ydata(), gain, rtol=0.05)
