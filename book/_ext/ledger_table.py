@@ -21,7 +21,7 @@ from sphinx.util.docutils import SphinxDirective
 from status_table import heading
 
 from anisodiff.data.provenance import ROOT
-from anisodiff.reports import claims, findings, ledger
+from anisodiff.reports import claims, findings, ledger, names
 from anisodiff.reports.pages.tables import Head, Html, command, number, sortable, verdict
 
 WHERE, VERDICT = Head("Where", choose=True), Head("Verdict", choose=True)
@@ -118,7 +118,7 @@ class Ledger(SphinxDirective):
             for of in ("interval", "control")
         )
         spread = f"{low}&nbsp;to&nbsp;{high}; " if low != high else ""
-        label = ", ".join(filter(None, (case, known.get("label"))))
+        label = ", ".join(filter(None, (names.case(case), known.get("label"))))
         label = f"<b>{html.escape(label)}</b> " if label else ""
         more = [
             html.escape(f"control: {known['control']}"),

@@ -79,6 +79,12 @@ def degradation(kind: str) -> str:
     return DEGRADATIONS.get(kind, kind)
 
 
+def case(of: str) -> str:
+    """What a reader calls a case of a claim, which may be a degradation with or without a level."""
+    kind, space, level = of.partition(" ")
+    return degradation(kind) + space + level
+
+
 def link(model: str, here: str = "") -> Html:
     """:func:`name` as a link, on a page of ``notebooks/``, to where the model is explained, unless that is ``here``."""
     called, page = _known(model)

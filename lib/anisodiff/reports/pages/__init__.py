@@ -9,7 +9,7 @@ from typing import Any
 
 from ...data import provenance
 from ...methods.device import chosen
-from .. import findings
+from .. import findings, names
 from . import tables
 from .parameters import Parameter, ParameterError, assigned, declared, unknown
 
@@ -175,7 +175,12 @@ def folded(verdicts: dict[str, dict[str, dict]]) -> str:
                 tables.with_interval(found[of], found["digits"]) for of in ("interval", "control")
             )
             why = f"<small>{html.escape(found['why'])}</small>"
-            cells = (html.escape(case), measured, control, tables.verdict(found["verdict"]) + why)
+            cells = (
+                html.escape(names.case(case)),
+                measured,
+                control,
+                tables.verdict(found["verdict"]) + why,
+            )
             named = zip(heads, cells, strict=True)
             row = "".join(f'<td data-head="{of}">{cell}</td>' for of, cell in named)
             rows += f"<tr>{row}</tr>"
