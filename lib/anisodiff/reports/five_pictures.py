@@ -52,15 +52,14 @@ def films(image: str, sigma: float, seed: int) -> list[tuple[str, list[tuple[str
         "σ": [(f"{at}, λ = {tuned[at]:.1f}", at, tuned[at], TAU) for at in tuned],
     }
     first = {"λ": 2, "τ": 1, "σ": list(tuned).index(sigma)}
-    found, made = [], set()  # what is shown first is the same whatever changes
+    found, names = [], {}  # what is shown first is the same whatever changes
     for what, values in settings.items():
         shown = []
         for said, *how in values:
-            name = "film-" + "-".join(f"{value:.4g}" for value in how)
-            if name not in made:
-                eye.bundle(name, _film(image, seed, *how))
-                made.add(name)
-            shown.append((said, name))
+            if tuple(how) not in names:
+                names[tuple(how)] = f"film-{len(names)}"
+                eye.bundle(names[tuple(how)], _film(image, seed, *how))
+            shown.append((said, names[tuple(how)]))
         found.append((what, shown, first[what]))
     return found
 
