@@ -221,3 +221,9 @@ def test_a_film_that_is_not_there_is_said(film):
         "document.querySelectorAll('.film output')[1].textContent.startsWith('Not')"
     )
     assert 'Not shown: the page has no data "nowhere".' in said(page)
+
+
+def test_a_bundle_that_no_page_would_find_is_refused(outputs):
+    with pytest.raises(ValueError, match="digits and hyphens; met 'film-0"):
+        eye.bundle("film-0.2", {})
+    assert not outputs

@@ -8,6 +8,7 @@ import base64
 import html
 import io
 import json
+import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -132,8 +133,10 @@ def bundle(name: str, content: dict | list, apart: bool = False) -> None:
     """Hand data to the scripts of the page, which ask for it by name.
 
     Pictures that are ``apart`` are files of their own in the book, fetched when they are shown; a script cannot read
-    their pixels.
+    their pixels. Raises ValueError for a name that is not of letters, digits and hyphens.
     """
+    if not re.fullmatch(r"[\w-]+", name):
+        raise ValueError(f"a bundle's name is of letters, digits and hyphens; met {name!r}")
     text = json.dumps(content, separators=(",", ":")).replace("</", "<\\/")  # no end of a script
     kind = f'type="application/json" class="bundle{" apart" * apart}" data-name="{name}"'
     _display(f"<script {kind}>{text}</script>", f"<bundle {name}>")

@@ -15,7 +15,7 @@ from ..study import restorers
 from . import eye, records
 
 TAU = 0.2
-FILMED = [*range(7), 8, 10, 12, 15, 20, 25, 30, 40, 50, 60]  # steps
+FILMED = [*range(7), 8, 10, 15, 20, 30, 40, 60]  # steps
 WHOLE = 256  # side of what is shown of a photograph, pixels
 SIDE = 96  # of what is filmed
 

@@ -53,7 +53,8 @@ def use_style(profile: str = "quick") -> None:
     mpl.rcParams.update(
         {
             "figure.figsize": (WIDTH, 4.4),
-            "savefig.dpi": DPI // 4 if profile == "smoke" else DPI,
+            "figure.dpi": DPI // 4 if profile == "smoke" else DPI,
+            "savefig.dpi": "figure",
             "figure.constrained_layout.use": True,
             "figure.constrained_layout.h_pad": 0.08,  # inches: a title is not read with the label above
             "font.sans-serif": [

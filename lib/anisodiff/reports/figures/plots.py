@@ -65,7 +65,12 @@ def images(
     height = sum(heights) + text * bool(len(titles)) + text * len(rows) * bool(len(captions))
     height += BAR * bool(maps)
     fig, axes = plt.subplots(
-        len(rows), count, squeeze=False, figsize=(width, height), height_ratios=heights
+        len(rows),
+        count,
+        squeeze=False,
+        figsize=(width, height),
+        height_ratios=heights,
+        dpi=mpl.rcParams["figure.dpi"] * 3 / 4,  # more would show no more of a photograph
     )
     fig.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0, hspace=0)
     size = min(14, 6.4 * side)
