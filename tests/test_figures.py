@@ -97,7 +97,7 @@ def test_what_is_shown_is_what_was_drawn_and_small(shown):
     fig.draw_without_rendering()
     fig.set_layout_engine("none")  # else each drawing settles the layout a little more
     file = io.BytesIO()
-    fig.savefig(file, dpi=figures.DPI)
+    fig.savefig(file)
     figures.show(fig, "noisy", "Noise.")
     html = shown[0][0]["text/html"]
     light = dict(pictures(shown[0][0]))["light"]
