@@ -77,14 +77,13 @@ def test_the_scoreboard_begins_with_the_best_and_makes_each_row_again():
     assert "over FoE-S" in text and ">foe-s<" not in text
 
 
-def test_of_few_subjects_no_difference_is_marked():
-    where = {"mri": "one brain", "ct-subjects": "nine subjects"}
-    models = ["input", "unet-diffusivity", "foe-d"]
-    text = scoreboard.elsewhere(where, models, 25, "foe-s")
-    body, caption = text.partition("<tbody>")[2], re.search("<caption>(.*)</caption>", text)[1]
-    cells = [row.split("<td")[2:] for row in body.split("<tr>")[1:]]
-    assert not any("n.s." in of_few for of_few, _ in cells) and any("n.s." in of for _, of in cells)
-    assert "Of fewer than 5 subjects nothing is marked" in caption
+@pytest.mark.parametrize("where", ["mri", "ct-subjects"])
+def test_what_is_not_significant_is_marked_elsewhere_too(where):
+    gaps = scoreboard.over(where, 25, "foe-s").drop("foe-s")
+    text = scoreboard.elsewhere({where: where}, list(gaps.index), 25, "foe-s")
+    cells = text.partition("<tbody>")[2].split("<tr>")[1:]
+    assert [", n.s." in cell for cell in cells] == list(~gaps.significant)
+    assert 0 < gaps.significant.sum() < len(gaps)
 
 
 # In a browser --------------------------------------------------------------------------------------------------------

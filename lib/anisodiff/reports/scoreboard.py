@@ -9,7 +9,6 @@ from . import comparison, costs, names, records
 from .pages.tables import Head, Html, copy, count, duration, number, signed, sortable
 
 DIGITS = {"psnr": 2, "ssim": 3, "lpips": 3, "q": 1}
-FEW = 5  # subjects; of fewer, what remains after the correction says more of their number than of the models
 
 
 def scoreboard(collection: str, level: float, baseline: str) -> Html:
@@ -61,24 +60,18 @@ def scoreboard(collection: str, level: float, baseline: str) -> Html:
 
 
 def elsewhere(collections: dict[str, str], models: list[str], level: float, baseline: str) -> Html:
-    """Models on other collections, these by what they are called: PSNR over the baseline, and PSNR and SSIM.
-
-    What is not significant is marked where there are at least FEW subjects.
-    """
+    """Models on other collections, these by what they are called: PSNR over the baseline, and PSNR and SSIM."""
     gaps = {where: over(where, level, baseline) for where in collections}
-    few = {where: found.freedom.max() + 1 < FEW for where, found in gaps.items()}
     rows = []
     for model in models:
         cells = []
         for where, found in gaps.items():
-            value, text = gain(found, model, baseline, marked=not few[where])
+            value, text = gain(found, model, baseline)
             psnr, ssim = (mean(model, metric, level, where)[1] for metric in ("psnr", "ssim"))
             cells.append((value, Html(f"{text}<small>{psnr} dB, {ssim}</small>")))
         rows.append((model_cell(model), *cells))
     heads = ("Model", *(Head(label, better=1) for label in collections.values()))
-    caption = f"σ = {level:g}; PSNR over {names.name(baseline)} in dB, n.s.: not significant; small: PSNR, SSIM."
-    if any(few.values()):
-        caption += f" Of fewer than {FEW} subjects nothing is marked: hardly any difference is significant there."
+    caption = f"σ = {level:g}; PSNR over {names.name(baseline)} in dB, n.s.: not significant; small: PSNR, SSIM"
     return Html(sortable(heads, rows, caption))
 
 
@@ -102,11 +95,10 @@ def over(collection: str, level: float, baseline: str):
     return comparison.over(values, clusters, baseline, comparison.deviations(level))
 
 
-def gain(gaps, model: str, baseline: str, marked: bool = True) -> tuple[float, Html]:
-    """A cell with a row of :func:`comparison.over`: its mean, below it the interval, and, where that is ``marked``,
-    whether it is significant."""
+def gain(gaps, model: str, baseline: str) -> tuple[float, Html]:
+    """A cell with a row of :func:`comparison.over`: its mean, below it the interval, and whether it is significant."""
     if model == baseline:
         return 0.0, Html("–")
     gap = gaps.loc[model]
-    aside = ", n.s." if marked and not gap.significant else ""
+    aside = "" if gap.significant else ", n.s."
     return gap["mean"], signed(gap[["mean", "low", "high"]], aside=aside)
