@@ -17,6 +17,7 @@ from anisodiff.methods.denoisers.identity import Identity
 from anisodiff.methods.denoisers.median import Median
 from anisodiff.methods.denoisers.released import ReleasedPeronaMalik
 from anisodiff.methods.denoisers.rescaled import Rescaled
+from anisodiff.methods.denoisers.tnrd import TNRD
 from anisodiff.methods.denoisers.unet import ResidualUNet
 from anisodiff.methods.diffusion.borders import BorderLambdas, BorderP1
 from anisodiff.methods.diffusion.classic import Constant, PeronaMalik
@@ -163,6 +164,7 @@ DENOISERS = {
     "residual-unet": lambda: seeded(ResidualUNet, 4, 3),
     "cncl": lambda: seeded(CNCL, 2, 3),
     "border-classifier": lambda: seeded(BorderClassifier),
+    "tnrd": lambda: seeded(TNRD, 2, 3),
     "rescaled": lambda: Rescaled(seeded(DnCNN, 4, 6), 0.5),
     "diffusion": lambda: longest("experts-told", 4, torch.float32),
 }

@@ -1,0 +1,103 @@
+"""Functions of one number by a table of cubic pieces: the compiled form of influence functions.
+
+Float32 on the CPU; equal to the functions to the error of the interpolation, ``h^4 / 384 max|phi''''|``.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .explicit import jit, summing
+
+STEP = 1.0  # gray levels, of a piece
+
+
+class Table:
+    """Linear combinations of some functions as cubic pieces on [-end, end], of their values and slopes at the ends.
+
+    ``functions`` maps x (n) in double precision to (n, J).
+    """
+
+    def __init__(self, functions: Callable[[Tensor], Tensor], end: float):
+        self.end = end
+        x = torch.arange(-end, end + STEP / 2, STEP, dtype=torch.float64).requires_grad_()
+        value = functions(x)
+        (slope,) = torch.autograd.functional.jvp(functions, x.detach(), torch.ones_like(x))[1:]
+        value = value.detach()
+        v, w, s, t = value[:-1], value[1:], STEP * slope[:-1], STEP * slope[1:]
+        pieces = torch.stack([v, s, 3 * (w - v) - 2 * s - t, 2 * (v - w) + s + t], 1)
+        self.matrix = pieces.permute(2, 0, 1).flatten(1).float()  # (J, P * 4)
+
+    def pieces(self, weights: Tensor) -> Tensor:
+        """Of ``sum_j w_ij phi_j`` the coefficients of all pieces, (N, P, 4), from weights (N, J)."""
+        return (weights @ self.matrix).unflatten(1, (-1, 4))
+
+
+def look_up(responses: Tensor, pieces: Tensor, end: float) -> Tensor:
+    """``phi_i(r_i)``, (B, N, H, W), of responses of that shape and pieces (N, P, 4) on [-end, end]; 0 beyond."""
+    return _LookUp.apply(responses, pieces, end)
+
+
+class _LookUp(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, responses, pieces, end):
+        responses, pieces = responses.contiguous(), pieces.contiguous()
+        ctx.save_for_backward(responses, pieces)
+        ctx.end, found = end, torch.empty_like(responses)
+        given = (tensor.detach().flatten(2).numpy() for tensor in (responses, found))
+        for image, onto in zip(*given, strict=True):
+            _look_up(image, pieces.detach().numpy(), end, 1 / STEP, onto)
+        return found
+
+    @staticmethod
+    def backward(ctx, given):
+        responses, pieces = ctx.saved_tensors
+        onto, sums = torch.empty_like(responses), torch.zeros_like(pieces)
+        parts = (tensor.flatten(2).numpy() for tensor in (responses, given.contiguous(), onto))
+        for image, grad, result in zip(*parts, strict=True):
+            _look_up_back(image, grad, pieces.numpy(), ctx.end, 1 / STEP, result, sums.numpy())
+        return onto, sums, None
+
+
+@jit
+def _look_up(responses, pieces, end, scale, onto):
+    """``c_0 + t (c_1 + t (c_2 + t c_3))`` of the piece of each r and its place t in it, both (N, n)."""
+    last, scale, end = np.float32(pieces.shape[1]), np.float32(scale), np.float32(end)
+    for i in range(len(responses)):
+        own = pieces[i]
+        for at in range(responses.shape[1]):
+            x = (responses[i, at] + end) * scale
+            if x >= np.float32(0) and x < last:  # of NaN neither holds
+                k = np.int32(x)
+                t = x - np.float32(k)
+                c = own[k]
+                onto[i, at] = c[0] + t * (c[1] + t * (c[2] + t * c[3]))
+            else:
+                onto[i, at] = x * np.float32(0)  # NaN stays what it is
+
+
+@summing
+def _look_up_back(responses, given, pieces, end, scale, onto, sums):
+    """From the gradient for ``_look_up`` that for r, both (N, n), and, added to ``sums``, that for the pieces."""
+    last, scale, end = np.float32(pieces.shape[1]), np.float32(scale), np.float32(end)
+    for i in range(len(responses)):
+        own, into = pieces[i], sums[i]
+        for at in range(responses.shape[1]):
+            x = (responses[i, at] + end) * scale
+            if x >= np.float32(0) and x < last:
+                k = np.int32(x)
+                t = x - np.float32(k)
+                c, s, d = own[k], into[k], given[i, at]
+                onto[i, at] = (
+                    d * scale * (c[1] + t * (np.float32(2) * c[2] + np.float32(3) * t * c[3]))
+                )
+                s[0] += d
+                d *= t
+                s[1] += d
+                d *= t
+                s[2] += d
+                s[3] += d * t
+            else:
+                onto[i, at] = 0
