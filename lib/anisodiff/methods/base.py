@@ -18,8 +18,8 @@ class Denoiser(nn.Module):
     """``forward(x, sigma) -> x``: (B, 1, H, W) float32 on 0..255 to the same shape.
 
     ``sigma`` is a number or a tensor that broadcasts to (B, 1, 1, 1): the standard deviation of the noise in gray
-    levels, or, for a denoiser made for another problem, that problem's level. Where ``reads_sigma`` is false it is
-    ignored; where it is true, ValueError is raised without it.
+    levels, or, for a denoiser made for another problem, that problem's level. Some take a map of it as well, (B, 1, H,
+    W). Where ``reads_sigma`` is false it is ignored; where it is true, ValueError is raised without it.
     """
 
     reads_sigma = False
@@ -41,6 +41,18 @@ class Denoiser(nn.Module):
         if not (levels > 0).all():
             raise ValueError(f"sigma must be above 0, got {float(levels.min()):g}")
         return levels.reshape(-1, 1, 1, 1).expand(len(x), 1, 1, 1)
+
+    def noise_map(self, x: Tensor, sigma: Tensor | float | None) -> Tensor:
+        """sigma for every pixel, (B, 1, H, W), from what :meth:`levels` takes or from such a map, whose values are not
+        below 0; ValueError for another."""
+        if not isinstance(sigma, Tensor) or sigma.ndim != 4 or sigma.shape[-2:] == (1, 1):
+            return self.levels(x, sigma).expand_as(x)
+        if sigma.shape[-2:] != x.shape[-2:] or not (sigma >= 0).all():
+            raise ValueError(
+                f"a map of sigma has the image's {tuple(x.shape[-2:])} pixels and no value below 0, got"
+                f" {tuple(sigma.shape[-2:])} from {float(sigma.min()):g}"
+            )
+        return sigma.to(x).expand_as(x)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import max_pool2d, pad
+from torch.nn.functional import avg_pool2d, max_pool2d, pad, pixel_unshuffle
 
 
 def block(
@@ -56,3 +56,15 @@ def u_net(
         joined = [skips.pop(), double(x)]
         x = up(torch.cat(joined if skip_first else joined[::-1], 1))
     return head(x)[..., :rows, :columns]
+
+
+def in_quarters(x: Tensor, sigma: Tensor, multiple: int) -> Tensor:
+    """Four images of half the size and the level of each of their pixels: two of (B, 1, H, W) to (B, 5, h, w).
+
+    The image goes on by its border to a ``multiple`` of pixels a side, which is even; h and w are half of that.
+    Source: Zhang, Zuo, Zhang, IEEE TIP 27 (2018).
+    """
+    rows, columns = x.shape[-2:]
+    more = (0, -columns % multiple, 0, -rows % multiple)
+    x, sigma = (pad(part, more, mode="replicate") for part in (x, sigma))
+    return torch.cat([pixel_unshuffle(x, 2), avg_pool2d(sigma, 2)], 1)

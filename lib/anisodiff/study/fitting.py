@@ -113,5 +113,6 @@ def _begin(run: Run) -> tuple[loop.Objective, dict]:
 
 def _batches(run: Run, collection: str, crop: int) -> Batches:
     kinds = tuple(catalogue.problems().values()) if run.universal else (PROBLEMS[run.problem],)
-    problems = Problems(kinds, None if run.all_levels else run.level)
+    level = None if run.all_levels else run.level
+    problems = Problems(kinds, level, run.settings.get("between"))
     return Batches(collections.load(collection), problems, crop, run.drawn_from)

@@ -97,7 +97,8 @@ def levels_with_weights(name: str, problem: str, seed: int = 0) -> list[float]:
     levels = PROBLEMS[problem].levels
     first = Run(name, problem, levels[0], seed=seed)
     if first.all_levels:
-        return list(levels) if first.weights.is_file() else []
+        known = {*levels, *first.settings.get("between", ())}
+        return sorted(known) if first.weights.is_file() else []
     ending = f"-seed-{seed}" if seed else ""
     there = (provenance.ROOT / "data/weights" / name).glob("*.safetensors")
     found = (re.fullmatch(rf"{problem}-([\d.e+-]+?){ending}", path.stem) for path in there)

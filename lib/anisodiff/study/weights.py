@@ -9,7 +9,7 @@ from safetensors.torch import load, save
 
 from ..data import provenance
 
-SHIPPED = 500_000  # bytes; of larger weights the repository holds the record alone
+SHIPPED = 1_600_000  # bytes; of larger weights the repository holds the record alone
 
 
 def write(path: Path, module: torch.nn.Module, header: dict) -> None:
