@@ -12,6 +12,7 @@ from anisodiff.borders.classifier import BorderClassifier
 from anisodiff.data.collections import Image
 from anisodiff.methods.base import Denoiser
 from anisodiff.methods.denoisers.cncl import CNCL
+from anisodiff.methods.denoisers.tnrd import TNRD
 from anisodiff.methods.diffusion.scheme import Diffusion
 from anisodiff.problems import PROBLEMS
 from anisodiff.training import loop
@@ -21,6 +22,7 @@ from anisodiff.training.objectives import (
     Adversarial,
     Batch,
     Detection,
+    Staged,
     Supervised,
     clipped_psnr,
     objective_for,
@@ -109,7 +111,9 @@ def test_an_unknown_loss_or_optimiser_is_named_with_those_there_are():
     with pytest.raises(ValueError, match="unknown loss 'l2'; there are: mse, l1, psnr"):
         Supervised(Filter(), SETTINGS | {"loss": "l2"})
     for kind, module in ((Supervised, Filter()), (Adversarial, CNCL(2, 3))):
-        with pytest.raises(ValueError, match="unknown optimiser 'adamw'; there are: adam, sgd"):
+        with pytest.raises(
+            ValueError, match="unknown optimiser 'adamw'; there are: adam, sgd, lbfgs"
+        ):
             kind(module, SETTINGS | {"optimiser": "adamw"})
 
 
@@ -226,6 +230,85 @@ def test_training_learns_in_training_mode_and_scores_in_the_other(tmp_path):
     learned, scored = [(True, 2)] * 4, (False, 3)
     assert objective.module.seen == [scored, *learned, scored, *learned, scored]
     assert not list((tmp_path / "a").iterdir()), "the checkpoint is removed at the end"
+
+
+GREEDY = SETTINGS | {"steps": 9, "greedy": 2 / 3, "every": 3}
+
+
+def staged(settings=GREEDY):
+    torch.manual_seed(0)
+    return Staged(TNRD(2, 3), settings)
+
+
+def test_stage_by_stage_each_learns_alone_on_the_best_before_it_and_then_all(tmp_path):
+    objective, learned, scores = staged(), [], []
+
+    def draw(step, count):
+        learned.append(
+            [next(stage.parameters()).requires_grad for stage in objective.module.stages]
+        )
+        before = numbers(objective.module.stages[0])
+        if step in (4, 5):
+            scores.append(torch.equal(before, scores[0]))
+        elif step == 3:
+            scores.append(before)
+        return batch(step, count)
+
+    facts = trained(objective, tmp_path, draw)
+    assert learned == [[True, False]] * 3 + [[False, True]] * 3 + [[True, True]] * 3
+    assert scores[1:] == [True, True], "the first stage stays while the second learns"
+    assert [step for step, *_ in facts["curve"]] == [0, 3, 3, 6, 6, 9]
+    assert objective_for(TNRD(2, 3), GREEDY).reached == 1
+    one = Drawn().validation(3)
+    u = objective.module.eval()(one.degraded).clamp(0, 255).detach()
+    by_hand = -10 * torch.log10(((u - one.clean) ** 2).mean((1, 2, 3)) / 255**2).mean()
+    assert facts["validation_psnr"] == pytest.approx(by_hand.item(), abs=1e-4)
+
+
+@pytest.mark.parametrize("share", [1, 0.1])
+def test_the_share_of_the_stages_may_be_all_or_less_than_a_step_each(share, tmp_path):
+    objective = staged(GREEDY | {"greedy": share})
+    trained(objective, tmp_path)
+    assert objective.reached == 2 and objective.phase == (1 if share == 1 else 2)
+
+
+def test_an_interrupted_training_goes_on_in_its_stage(tmp_path):
+    whole = staged()
+    facts = trained(whole, tmp_path)
+
+    def interrupted(step, count):
+        if step == 5 and not again:
+            raise KeyboardInterrupt
+        return batch(step, count)
+
+    again, halves = [], [staged(), staged()]
+    with pytest.raises(KeyboardInterrupt):
+        trained(halves[0], tmp_path, interrupted)
+    again.append(True)
+    assert trained(halves[1], tmp_path, interrupted)["curve"] == facts["curve"]
+    assert torch.equal(numbers(halves[1].module), numbers(whole.module))
+
+
+def test_quasi_newton_takes_many_iterations_on_one_batch_and_reaches_the_least_squares(tmp_path):
+    drawn = []
+
+    def draw(step, count):
+        drawn.append(step)
+        return batch(step, count)
+
+    settings = SETTINGS | {"optimiser": "lbfgs", "rate": 1, "loss": "mse"}
+    objective = Supervised(Filter(), settings)
+    facts = trained(objective, tmp_path, draw)
+    assert drawn == [0] * 8 and facts["evaluations"] > 20
+    one = batch(0)
+    patches = nn.functional.unfold(nn.functional.pad(one.degraded, (1,) * 4, mode="replicate"), 3)
+    design = patches.transpose(1, 2).reshape(-1, 9)
+    design = torch.cat([design, torch.ones(len(design), 1)], 1).double()
+    solved = torch.linalg.lstsq(design, one.clean.double().flatten()[:, None]).solution
+    least = (design @ solved - one.clean.double().flatten()[:, None]).square().mean()
+    objective = Supervised(Filter(), settings)
+    losses = [objective.step(one)["loss"] for _ in range(12)]
+    assert losses[-1] == pytest.approx(least.item(), rel=1e-3) and losses[0] > 2 * least
 
 
 def test_the_state_that_is_kept_is_the_best_and_the_untrained_one_is_the_one_to_beat(tmp_path):

@@ -40,6 +40,7 @@ def train(
     which the module is scored: before the first step, after every ``every`` steps and after the
     last. The state with the best score is kept. Where an objective ``falls_back``, a module that
     scores more than 1 dB below its best returns to that state and continues with the next batch.
+    Where an objective ``starts`` something else, it does so from the best state so far.
 
     After each score but the first, everything is saved to the file ``checkpoint``. An interrupted
     training continues from there as if it had not been interrupted; at the end the file is removed.
@@ -47,7 +48,8 @@ def train(
     The facts, by name: ``validation_psnr``, the best score (named after the objective's
     ``measure``); ``curve``, rows of step, loss (None before the first step) and score;
     ``left_out``, the number of steps that were not taken because the gradient surged; ``falls``,
-    how often the module returned to its best state; and ``seconds``, those of all parts of an
+    how often the module returned to its best state; ``evaluations``, how often the loss was
+    computed; and ``seconds``, those of all parts of an
     interrupted training together.
 
     Raises TrainingFailed where the loss is not finite.
@@ -66,7 +68,11 @@ def train(
     bar = tqdm(total=settings["steps"], initial=done["step"], desc=name, unit="step", mininterval=1)
     start = time.monotonic() - done["seconds"]
     for step in range(done["step"], settings["steps"]):
-        batch = batches.training(step, settings["batch"]).to(device)
+        if objective.starts(step):
+            objective.return_to(done["state"])
+            done["best"] = -np.inf
+            _keep_if_best(objective, step, None, validation, done)
+        batch = batches.training(0 if objective.fixed else step, settings["batch"]).to(device)
         loss = objective.step(batch)["loss"]
         if not np.isfinite(loss):
             raise TrainingFailed(
@@ -92,6 +98,7 @@ def train(
         "curve": done["curve"],
         "left_out": objective.left_out,
         "falls": done["falls"],
+        "evaluations": objective.evaluations,
         "seconds": round(done["seconds"], 1),
     }
 

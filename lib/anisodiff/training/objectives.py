@@ -4,7 +4,9 @@ The loop owns the data, the checkpoints and the choice of the best state; costs 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +14,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss, mse_loss
 
-OPTIMISERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}  # the latter without momentum
+ITERATIONS = 10  # of L-BFGS, at most, in one step
+
+OPTIMISERS = {
+    "adam": torch.optim.Adam,
+    "sgd": torch.optim.SGD,  # without momentum
+    "lbfgs": partial(
+        torch.optim.LBFGS, max_iter=ITERATIONS, history_size=20, line_search_fn="strong_wolfe"
+    ),
+}
 
 
 class Batch(NamedTuple):
@@ -51,8 +61,9 @@ class Objective(ABC):
 
     Settings: ``rate``, ``steps``, and optionally ``optimiser`` (a key of OPTIMISERS), ``clip`` (the longest gradient)
     and ``surge``: a step whose gradient is more than that many times as long as the median of the last hundred is left
-    out. ``measure`` names what the loop keeps the best state by, and ``score`` gives it: the higher the better.
-    Raises ValueError for an unknown optimiser.
+    out. A step of L-BFGS is up to ten iterations on its batch, which is always the first (``fixed``), at a constant
+    rate, with neither. ``measure`` names what the loop keeps the best state by, and ``score`` gives it: the higher the
+    better. ``evaluations`` counts how often the loss was computed. Raises ValueError for an unknown optimiser.
     """
 
     measure = "psnr"
@@ -64,12 +75,25 @@ class Objective(ABC):
             raise ValueError(f"unknown optimiser {name!r}; there are: {', '.join(OPTIMISERS)}")
         self.module, self.settings = module, settings
         self.learning = nn.ModuleList([module] if beside is None else [module, beside])
-        rate, steps = settings["rate"], settings["steps"]
-        self.optimiser = OPTIMISERS[name](self.learning.parameters(), rate)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser, rate, steps, cycle_momentum=name == "adam"
+        self.fixed = name == "lbfgs"
+        self.norms, self.left_out, self.evaluations = [], 0, 0
+        self.learn(self.learning.parameters(), settings["steps"])
+
+    def learn(self, parameters: Iterable[nn.Parameter], steps: int) -> None:
+        """An optimiser of its own for ``steps`` steps of these parameters."""
+        name, rate = self.settings.get("optimiser", "adam"), self.settings["rate"]
+        self.optimiser = OPTIMISERS[name](parameters, rate)
+        self.schedule = (
+            torch.optim.lr_scheduler.ConstantLR(self.optimiser, 1, steps)
+            if self.fixed
+            else torch.optim.lr_scheduler.OneCycleLR(
+                self.optimiser, rate, steps, cycle_momentum=name == "adam"
+            )
         )
-        self.norms, self.left_out = [], 0
+
+    def starts(self, step: int) -> bool:
+        """Whether something else is learned from this step on, which goes on from the best state so far."""
+        return False
 
     @abstractmethod
     def loss(self, batch: Batch) -> Tensor:
@@ -82,11 +106,12 @@ class Objective(ABC):
     def step(self, batch: Batch) -> dict[str, float]:
         """One step of the optimiser; the loss, after which nothing has changed where it is not finite."""
         self.learning.train()
-        loss = self.loss(batch)
+        if self.fixed:
+            loss = self.optimiser.step(lambda: self._with_gradient(batch))
+            return {"loss": loss.item()}
+        loss = self._with_gradient(batch)
         if not torch.isfinite(loss):
             return {"loss": loss.item()}
-        self.optimiser.zero_grad()
-        loss.backward()
         clip = self.settings.get("clip", 1e4)
         norm = float(nn.utils.clip_grad_norm_(self.learning.parameters(), clip))
         self.norms = [*self.norms, norm][-100:]
@@ -96,6 +121,14 @@ class Objective(ABC):
             self.optimiser.step()
         self.schedule.step()
         return {"loss": loss.item()}
+
+    def _with_gradient(self, batch: Batch) -> Tensor:
+        self.evaluations += 1
+        self.optimiser.zero_grad()
+        loss = self.loss(batch)
+        if torch.isfinite(loss):
+            loss.backward()
+        return loss
 
     def return_to(self, state: dict) -> None:
         """Go back to a state of the module."""
@@ -108,13 +141,15 @@ class Objective(ABC):
             "parts": [part.state_dict() for part in parts],
             "norms": self.norms,
             "left_out": self.left_out,
+            "evaluations": self.evaluations,
         }
 
     def load_state_dict(self, state: dict) -> None:
         parts = (self.learning, self.optimiser, self.schedule)
         for part, saved in zip(parts, state["parts"], strict=True):
             part.load_state_dict(saved)
-        self.norms, self.left_out = state["norms"], state["left_out"]
+        for name in ("norms", "left_out", "evaluations"):
+            setattr(self, name, state[name])
 
 
 class Supervised(Objective):
@@ -135,6 +170,55 @@ class Supervised(Objective):
 
     def score(self, batch: Batch) -> float:
         return clipped_psnr(self.module, batch)
+
+
+class Staged(Supervised):
+    """Stage by stage first: each of ``module.stages`` alone, by the state after it; then all, by the last state.
+
+    ``greedy`` of the settings is the share of the steps for the former, the same number for each stage, which begins
+    where the best one before it has led. An optimiser and a cycle of its own for each stage, and for all of them.
+    """
+
+    def __init__(self, module: nn.Module, settings: dict):
+        super().__init__(module, settings)
+        self.each = settings["greedy"] * settings["steps"] / len(module.stages)
+        self.reached = len(module.stages)
+        self._begin(0)
+
+    def starts(self, step: int) -> bool:
+        phase = min(int(step / self.each), len(self.module.stages))
+        if phase == self.phase:
+            return False
+        self._begin(phase)
+        return True
+
+    def _begin(self, phase: int) -> None:
+        """Learn stage number ``phase``, or, after the last, all of them."""
+        stages, self.phase = self.module.stages, phase
+        alone = phase < len(stages)
+        self.reached = phase + 1 if alone else len(stages)
+        part = stages[phase] if alone else stages
+        stages.requires_grad_(False).zero_grad()
+        steps = self.each if alone else self.settings["steps"] - len(stages) * self.each
+        self.learn(part.requires_grad_().parameters(), max(1, -int(-steps // 1)))
+
+    def loss(self, batch: Batch) -> Tensor:
+        return self.distance(self._state(batch), batch.clean)
+
+    def score(self, batch: Batch) -> float:
+        with torch.inference_mode():
+            self.module.eval()
+            return _mean_clipped(self._state(batch), batch.clean)
+
+    def _state(self, batch: Batch) -> Tensor:
+        return next(islice(self.module.states(batch.degraded), self.reached, None))
+
+    def state_dict(self) -> dict:
+        return super().state_dict() | {"phase": self.phase}
+
+    def load_state_dict(self, state: dict) -> None:
+        self._begin(state["phase"])
+        super().load_state_dict(state)
 
 
 class Adversarial(Objective):
@@ -170,9 +254,12 @@ class Detection(Objective):
 
 
 def objective_for(module: nn.Module, settings: dict) -> Objective:
-    """The objective that suits a module: adversarial where it has a discriminator, its own where it has a loss."""
+    """The objective that suits a module: adversarial where it has a discriminator, its own where it has a loss, and
+    stage by stage where the settings say so."""
     suits = (
-        Adversarial
+        Staged
+        if "greedy" in settings
+        else Adversarial
         if hasattr(module, "discriminator")
         else Detection
         if hasattr(module, "loss")
@@ -184,5 +271,9 @@ def objective_for(module: nn.Module, settings: dict) -> Objective:
 def clipped_psnr(module: nn.Module, batch: Batch) -> float:
     """Mean PSNR of the clipped restorations."""
     with torch.inference_mode():
-        u = restored(module.eval(), batch).clamp(0, 255)
-    return float(mean_psnr((u - batch.clean).square().mean((1, 2, 3), dtype=torch.float64)))
+        return _mean_clipped(restored(module.eval(), batch), batch.clean)
+
+
+def _mean_clipped(u: Tensor, clean: Tensor) -> float:
+    errors = (u.clamp(0, 255) - clean).square().mean((1, 2, 3), dtype=torch.float64)
+    return float(mean_psnr(errors))
