@@ -11,10 +11,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from anisodiff.methods.diffusion import experts as experts_file
 from anisodiff.methods.diffusion import unet
 from anisodiff.methods.diffusion.experts import FUNCTIONS, Experts, Monomials, Splines, noise_level
+from anisodiff.methods.diffusion.kernels.filters import respond, spread
 from anisodiff.methods.diffusion.kernels.splines import (
     hinges,
     indexed_spline_sum,
-    respond,
     spline_sum,
 )
 from anisodiff.methods.diffusion.scheme import Diffusion, UnstableStep
@@ -48,6 +48,11 @@ def test_compiled_responses_and_their_gradients_are_those_of_a_convolution(size,
         lambda z, k: conv2d(z, k[:, None]), *(tensor.double() for tensor in given)
     )
     assert_alike(with_gradients(respond, *given), plain)
+    back = (random(2, 5, 20, 17), given[1])
+    plain = with_gradients(
+        lambda r, k: conv2d(r, k.flip(1, 2)[None]), *(tensor.double() for tensor in back)
+    )
+    assert_alike(with_gradients(spread, *back), plain)
 
 
 @pytest.mark.parametrize(("intervals", "shape"), [(1, (40, 37)), (4, (3, 2)), (20, (1, 1))])

@@ -7,7 +7,8 @@ from torch.nn.functional import pad, softplus
 
 from .base import Diffusivity
 from .kernels.explicit import compiled
-from .kernels.splines import respond, spline_sum, sum_experts
+from .kernels.filters import respond
+from .kernels.splines import spline_sum, sum_experts
 
 UNIT = 32.0  # gray levels; with kernels of length one, noise then gives responses of order one
 # by how much the functions together fall, untrained, from no response to the strongest

@@ -1,6 +1,7 @@
-"""Functions of one number by a table of cubic pieces: the compiled form of influence functions.
+"""Functions of one number by a table of cubic or straight pieces: the compiled form of influence functions.
 
-Float32 on the CPU; equal to the functions to the error of the interpolation, ``h^4 / 384 max|phi''''|``.
+Float32 on the CPU. Cubic pieces of length h equal the functions to ``h^4 / 384 max|phi''''|``; straight ones are exact
+for linear splines.
 """
 
 from collections.abc import Callable
@@ -11,24 +12,34 @@ from torch import Tensor
 
 from .explicit import jit, summing
 
-STEP = 1.0  # gray levels, of a piece
+STEP = 1.0  # gray levels, of a cubic piece
 
 
 class Table:
-    """Linear combinations of some functions as cubic pieces on [-end, end], of their values and slopes at the ends.
+    """Linear combinations of some functions in pieces on [-end, end], by their values and slopes at the ends of each.
 
-    ``functions`` maps x (n) in double precision to (n, J).
+    ``functions`` maps x (n) in double precision to (n, J). ``step``: a piece's length;
+    ``straight``: by the values alone.
     """
 
-    def __init__(self, functions: Callable[[Tensor], Tensor], end: float):
+    def __init__(
+        self,
+        functions: Callable[[Tensor], Tensor],
+        end: float,
+        step: float = STEP,
+        straight: bool = False,
+    ):
         self.end = end
-        x = torch.arange(-end, end + STEP / 2, STEP, dtype=torch.float64).requires_grad_()
+        x = torch.linspace(-end, end, round(2 * end / step) + 1, dtype=torch.float64)
         value = functions(x)
-        (slope,) = torch.autograd.functional.jvp(functions, x.detach(), torch.ones_like(x))[1:]
-        value = value.detach()
-        v, w, s, t = value[:-1], value[1:], STEP * slope[:-1], STEP * slope[1:]
-        pieces = torch.stack([v, s, 3 * (w - v) - 2 * s - t, 2 * (v - w) + s + t], 1)
-        self.matrix = pieces.permute(2, 0, 1).flatten(1).float()  # (J, P * 4)
+        v, w = value[:-1], value[1:]
+        if straight:
+            pieces = [v, w - v, torch.zeros_like(v), torch.zeros_like(v)]
+        else:
+            slope = step * torch.autograd.functional.jvp(functions, x, torch.ones_like(x))[1]
+            s, t = slope[:-1], slope[1:]
+            pieces = [v, s, 3 * (w - v) - 2 * s - t, 2 * (v - w) + s + t]
+        self.matrix = torch.stack(pieces, 1).permute(2, 0, 1).flatten(1).float()  # (J, P * 4)
 
     def pieces(self, weights: Tensor) -> Tensor:
         """Of ``sum_j w_ij phi_j`` the coefficients of all pieces, (N, P, 4), from weights (N, J)."""
@@ -48,7 +59,7 @@ class _LookUp(torch.autograd.Function):
         ctx.end, found = end, torch.empty_like(responses)
         given = (tensor.detach().flatten(2).numpy() for tensor in (responses, found))
         for image, onto in zip(*given, strict=True):
-            _look_up(image, pieces.detach().numpy(), end, 1 / STEP, onto)
+            _look_up(image, pieces.detach().numpy(), end, onto)
         return found
 
     @staticmethod
@@ -57,14 +68,15 @@ class _LookUp(torch.autograd.Function):
         onto, sums = torch.empty_like(responses), torch.zeros_like(pieces)
         parts = (tensor.flatten(2).numpy() for tensor in (responses, given.contiguous(), onto))
         for image, grad, result in zip(*parts, strict=True):
-            _look_up_back(image, grad, pieces.numpy(), ctx.end, 1 / STEP, result, sums.numpy())
+            _look_up_back(image, grad, pieces.numpy(), ctx.end, result, sums.numpy())
         return onto, sums, None
 
 
 @jit
-def _look_up(responses, pieces, end, scale, onto):
+def _look_up(responses, pieces, end, onto):
     """``c_0 + t (c_1 + t (c_2 + t c_3))`` of the piece of each r and its place t in it, both (N, n)."""
-    last, scale, end = np.float32(pieces.shape[1]), np.float32(scale), np.float32(end)
+    last, end = np.float32(pieces.shape[1]), np.float32(end)
+    scale = last / (np.float32(2) * end)
     for i in range(len(responses)):
         own = pieces[i]
         for at in range(responses.shape[1]):
@@ -79,9 +91,10 @@ def _look_up(responses, pieces, end, scale, onto):
 
 
 @summing
-def _look_up_back(responses, given, pieces, end, scale, onto, sums):
+def _look_up_back(responses, given, pieces, end, onto, sums):
     """From the gradient for ``_look_up`` that for r, both (N, n), and, added to ``sums``, that for the pieces."""
-    last, scale, end = np.float32(pieces.shape[1]), np.float32(scale), np.float32(end)
+    last, end = np.float32(pieces.shape[1]), np.float32(end)
+    scale = last / (np.float32(2) * end)
     for i in range(len(responses)):
         own, into = pieces[i], sums[i]
         for at in range(responses.shape[1]):

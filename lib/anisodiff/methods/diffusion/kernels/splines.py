@@ -1,4 +1,4 @@
-"""The hot spots of Fields of Experts: responses to kernels, and the sum of splines of order 1 of their sigmoid.
+"""The hot spot of Fields of Experts: the sum of splines of order 1 of the sigmoid of responses to kernels.
 
 A spline with kinks at 0, 1, ..., N - 1 is ``const + sum_k c_k max(x, k)``: a sum without branches or look-ups, which
 vectorises, and whose derivatives are sums of the same kind. Nothing but the responses is kept for the way back. The
@@ -8,18 +8,11 @@ compiled forms serve float32 on the CPU, plain PyTorch all else; both are equal 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, embedding, fold, pad
+from torch.nn.functional import embedding, pad
 
 from .explicit import compiled, exp, jit, summing
 
 BLOCK = 1024  # pixels at once: what a block needs stays in the cache
-
-
-def respond(z: Tensor, kernels: Tensor) -> Tensor:
-    """``K_i * z`` where the kernel lies within the image: (B, 1, H, W), (E, K, L) to (B, E, H - K + 1, W - L + 1)."""
-    if compiled(z, kernels) and torch.is_grad_enabled():
-        return _Respond.apply(z, kernels)
-    return conv2d(z, kernels[:, None])
 
 
 def spline_sum(responses: Tensor, nodal: Tensor) -> Tensor:
@@ -92,26 +85,6 @@ class _SplineSum(torch.autograd.Function):
         columns = [sums[:, : kinks.shape[1]], np.tile(total * ends, (len(sums), 1))]
         slopes = np.diff(np.concatenate(columns, 1))
         return onto, torch.from_numpy(np.diff(slopes, prepend=0)).float()
-
-
-class _Respond(torch.autograd.Function):
-    """A convolution, with its gradients as products of matrices: PyTorch's own takes several times as long for z."""
-
-    @staticmethod
-    def forward(ctx, z, kernels):
-        ctx.save_for_backward(z, kernels)
-        return conv2d(z, kernels[:, None])
-
-    @staticmethod
-    def backward(ctx, given):
-        z, kernels = ctx.saved_tensors
-        _, rows, columns = kernels.shape
-        weights, sums, onto = kernels.detach().flatten(1), 0, []
-        for image, grad in zip(z[:, 0], given.flatten(2), strict=True):  # what each needs is large
-            windows = image.unfold(0, rows, 1).unfold(1, columns, 1).reshape(-1, rows * columns)
-            sums = sums + grad @ windows
-            onto.append(fold(weights.mT @ grad, image.shape, (rows, columns)))
-        return torch.stack(onto), sums.view_as(kernels)
 
 
 def _in_fives(kinks: Tensor) -> Tensor:
