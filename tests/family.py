@@ -9,10 +9,14 @@ import torch
 from torch import nn
 
 from anisodiff.borders.classifier import BorderClassifier
+from anisodiff.data import collections
 from anisodiff.methods.base import Denoising, Method
 from anisodiff.methods.denoisers import classical
 from anisodiff.methods.denoisers.cncl import CNCL
+from anisodiff.methods.denoisers.dct import DCT
 from anisodiff.methods.denoisers.dncnn import DnCNN
+from anisodiff.methods.denoisers.drunet import DRUNet
+from anisodiff.methods.denoisers.ffdnet import FFDNet
 from anisodiff.methods.denoisers.identity import Identity
 from anisodiff.methods.denoisers.median import Median
 from anisodiff.methods.denoisers.released import ReleasedPeronaMalik
@@ -151,6 +155,11 @@ def first_g(diffusivity, f, sigma=SIGMA):
     return diffusivity(f, diffusion.condition(*given(diffusion, f, sigma)))[0]
 
 
+def photograph(side=96):
+    """The middle of a photograph that everybody has, (side, side) float32 on 0..255."""
+    return collections.centre_crop(collections.load("shipped/test")[2].pixels, side)
+
+
 # Denoisers and other methods
 
 DENOISERS = {
@@ -165,6 +174,9 @@ DENOISERS = {
     "cncl": lambda: seeded(CNCL, 2, 3),
     "border-classifier": lambda: seeded(BorderClassifier),
     "tnrd": lambda: seeded(TNRD, 2, 3),
+    "dct": lambda: seeded(DCT, 4, "each", adaptive=True),
+    "ffdnet": lambda: seeded(FFDNet, 4, 6),
+    "drunet": lambda: seeded(DRUNet, (4, 6)),
     "rescaled": lambda: Rescaled(seeded(DnCNN, 4, 6), 0.5),
     "diffusion": lambda: longest("experts-told", 4, torch.float32),
 }

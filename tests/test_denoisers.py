@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from family import DENOISERS, SIGMA, declared, noise, restorer
+from family import DENOISERS, SIGMA, declared, noise, photograph, restorer
 from torch import nn
 
 from anisodiff import borders, methods
@@ -26,10 +26,6 @@ ANY_SIZE = [(1, 1), (1, 9), (2, 7), (37, 21)]
 ROUNDING = 1e-3  # gray levels: bm3d's sums come in any order
 
 every = pytest.mark.parametrize("name", DENOISERS)
-
-
-def photograph(side=96):
-    return collections.centre_crop(collections.load("shipped/test")[2].pixels, side)
 
 
 def noisy(clean, level=25):

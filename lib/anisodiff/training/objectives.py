@@ -106,6 +106,8 @@ class Objective(ABC):
     def step(self, batch: Batch) -> dict[str, float]:
         """One step of the optimiser; the loss, after which nothing has changed where it is not finite."""
         self.learning.train()
+        if hasattr(self.module, "anneal"):
+            self.module.anneal(self.schedule.last_epoch / self.settings["steps"])
         if self.fixed:
             loss = self.optimiser.step(lambda: self._with_gradient(batch))
             return {"loss": loss.item()}
@@ -221,6 +223,31 @@ class Staged(Supervised):
         super().load_state_dict(state)
 
 
+class Search(Supervised):
+    """No gradients: a step tries ``tries`` values for one parameter, even in the logarithm over ``strengths``, on the
+    batch, which is always the first, and keeps the best or what was there; parameters follow each other."""
+
+    falls_back = False
+
+    def __init__(self, module: nn.Module, settings: dict):
+        super().__init__(module, settings | {"optimiser": "sgd", "rate": 1.0})
+        self.fixed, self.tried = True, np.geomspace(*settings["strengths"], settings["tries"])
+
+    def step(self, batch: Batch) -> dict[str, float]:
+        self.module.eval()
+        *_, values = [p for p in self.module.parameters() if p.requires_grad]
+        with torch.inference_mode():
+            flat = values.view(-1)
+            at = self.evaluations // (len(self.tried) + 1) % len(flat)
+            losses, tried = [], [flat[at].item(), *self.tried]
+            for value in tried:
+                flat[at] = value
+                losses.append(self.loss(batch).item())
+            flat[at] = tried[int(np.argmin(losses))]
+        self.evaluations += len(tried)
+        return {"loss": min(losses)}
+
+
 class Adversarial(Objective):
     """A module's own losses against a discriminator, which learns beside it and is left behind.
 
@@ -255,9 +282,11 @@ class Detection(Objective):
 
 def objective_for(module: nn.Module, settings: dict) -> Objective:
     """The objective that suits a module: adversarial where it has a discriminator, its own where it has a loss, and
-    stage by stage where the settings say so."""
+    stage by stage or a search where the settings say so."""
     suits = (
-        Staged
+        Search
+        if settings.get("optimiser") == "search"
+        else Staged
         if "greedy" in settings
         else Adversarial
         if hasattr(module, "discriminator")
