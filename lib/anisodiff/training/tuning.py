@@ -59,10 +59,12 @@ def tune_strength(
 ) -> tuple[dict, float]:
     """The strength of a denoiser, tried in units of the noise's deviation, and its PSNR."""
     tried = noise * np.geomspace(*settings["strengths"], settings["tries"])
-    scores = [_mean_psnr(build(float(strength)), clean, degraded) for strength in tried]
+    scores = [_mean_psnr(build(float(strength)), noise, clean, degraded) for strength in tried]
     return {"strength": float(tried[np.argmax(scores)])}, max(scores)
 
 
-def _mean_psnr(module: nn.Module, clean: np.ndarray, degraded: np.ndarray) -> float:
-    restored = module(torch.from_numpy(degraded)[:, None])[:, 0].numpy().clip(0, 255)
+def _mean_psnr(module: nn.Module, noise: float, clean: np.ndarray, degraded: np.ndarray) -> float:
+    with torch.inference_mode():
+        restored = module.eval()(torch.from_numpy(degraded)[:, None].float(), noise)
+    restored = restored[:, 0].numpy().clip(0, 255)
     return float(np.mean([psnr(one, true) for one, true in zip(restored, clean, strict=True)]))
