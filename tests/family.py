@@ -12,6 +12,7 @@ from anisodiff.borders.classifier import BorderClassifier
 from anisodiff.data import collections
 from anisodiff.methods.base import Denoising, Method
 from anisodiff.methods.denoisers import classical
+from anisodiff.methods.denoisers.anscombe import Anscombe
 from anisodiff.methods.denoisers.cncl import CNCL
 from anisodiff.methods.denoisers.dct import DCT
 from anisodiff.methods.denoisers.dncnn import DnCNN
@@ -174,6 +175,7 @@ DENOISERS = {
     "cncl": lambda: seeded(CNCL, 2, 3),
     "border-classifier": lambda: seeded(BorderClassifier),
     "tnrd": lambda: seeded(TNRD, 2, 3),
+    "anscombe": lambda: Anscombe("tv", 20.0, SIGMA),
     "dct": lambda: seeded(DCT, 4, "each", adaptive=True),
     "ffdnet": lambda: seeded(FFDNet, 4, 6),
     "drunet": lambda: seeded(DRUNet, (4, 6)),
