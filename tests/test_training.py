@@ -219,6 +219,13 @@ def test_the_levels_of_a_batch_are_those_of_its_measurements():
     assert (both.sigma.flatten()[blurred] <= max(BLUR.levels)).all()
 
 
+def test_levels_between_two_are_even_and_may_go_beyond_the_study():
+    problems, rng = Problems((GAUSSIAN,), between=(0.5, 75)), np.random.default_rng(0)
+    drawn = np.sort([problems.draw(rng).level for _ in range(400)])
+    assert drawn[0] > 0.5 and drawn[-1] > max(GAUSSIAN.levels)
+    assert np.abs(drawn - np.linspace(0.5, 75, 400)).max() < 6
+
+
 # The loop
 
 

@@ -106,10 +106,11 @@ def growth(first: str, second: str, kind: str = "gaussian") -> tuple[float, floa
 
 
 def kind(model: str) -> str:
-    """What a model is: ``diffusion``, ``network``, ``library`` (of other people) or ``input``, the degraded image."""
+    """What a model is: ``diffusion``, ``thresholds``, ``network``, ``library`` (of other people) or ``input``."""
     entry = catalogue.entry(model)
     module = entry.made_of.split(".")[-2]
     named = {"identity": "input", "classical": "library", "released": "diffusion"}
+    named |= {"dct": "thresholds", "tnrd": "diffusion"}
     return "diffusion" if entry.kind == "diffusivity" else named.get(module, "network")
 
 
