@@ -209,19 +209,6 @@ def test_a_model_for_all_levels_is_warned_of_beyond_them_only(elsewhere):
         assert anisodiff.load("p1", "blur", 100).problem.level == 16
 
 
-def test_a_model_that_was_trained_beyond_the_levels_of_the_study_is_taken_there(elsewhere):
-    small, shipped = (
-        Run("ffdnet-narrow", "gaussian", 25, profile) for profile in ("smoke", "paper")
-    )
-    fitting.fit(small)
-    shipped.weights.parent.mkdir(parents=True)
-    small.weights.rename(shipped.weights)
-    for level in (0.5, 70):
-        assert anisodiff.load("ffdnet-narrow", "gaussian", level).problem.level == level
-    with pytest.warns(restorers.UntrainedLevel, match="only at 0.5, 5, .* 50, 75: .* for 75"):
-        anisodiff.load("ffdnet-narrow", "gaussian", 100)
-
-
 def test_what_is_trained_with_a_classifier_hangs_on_its_weights(elsewhere):
     wanted = Run("p1-borders", "blur", 4, "smoke")
     fitting.fit(wanted)
