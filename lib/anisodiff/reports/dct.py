@@ -38,9 +38,9 @@ def photograph(name: str, side: int | None) -> np.ndarray:
 
 
 def denoiser(size: int, ratio: float, adaptive: bool = False, kind: str = "hard") -> DCT:
-    """The denoiser with one ratio; ``kind`` hard, soft, or smooth at the coldest temperature of a training."""
+    """The denoiser with one ratio; ``kind`` hard or soft."""
     made = DCT(size, "one", adaptive, "soft" if kind == "soft" else "smooth", strength=ratio)
-    return made.train(kind == "smooth").requires_grad_(False)
+    return made.eval().requires_grad_(False)
 
 
 def restore(module: DCT, degraded: np.ndarray, sigma: float) -> np.ndarray:
