@@ -161,7 +161,7 @@ def expected_error(limits: np.ndarray, seed: int = 0, count: int = 200_000) -> n
     return np.array([(hard(x, torch.tensor(one)) - wanted).square().mean() for one in limits])
 
 
-def units_error(units: int, seed: int = 0, steps: int = 1500) -> float:
+def units_error(units: int, seed: int = 0, steps: int = 700) -> float:
     """The share of a soft threshold's variance that a chain learns not to explain: linear with bias, ReLU, linear.
 
     ``units`` 0: a straight line.
