@@ -16,7 +16,7 @@ from anisodiff import cli
 from anisodiff.data import collections, provenance
 from anisodiff.metrics import perceptual
 from anisodiff.problems import problem
-from anisodiff.reports import claims, cncl_comparison, comparison, costs, ledger
+from anisodiff.reports import claims, cncl_comparison, comparison, costs, findings, ledger
 from anisodiff.reports.pages import tables
 from anisodiff.study import catalogue, evaluation, restorers, store, weights
 from anisodiff.study.tables import COLUMNS
@@ -238,6 +238,8 @@ def test_every_explanation_is_of_a_number_that_there_is():
         assert set(table.get("baselines", ())) <= set(table["rows"])
         for models_ in table.get("ours", {}).values():
             assert set(models_) <= set(catalogue.names())
+        for row, sentences in table.get("claims", {}).items():
+            assert row in table["rows"] and set(sentences) <= findings.findings().keys(), name
 
 
 def test_every_command_of_the_ledger_is_one_of_the_command_line():
