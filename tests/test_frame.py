@@ -136,7 +136,7 @@ def test_the_files_of_the_study_are_of_its_schema_which_knows_what_the_library_d
     known = SCHEMA["$defs"]
     training = known["training"]["properties"]
     assert set(training["loss"]["enum"]) == set(LOSSES)
-    assert set(training["optimiser"]["enum"]) == set(OPTIMISERS)
+    assert set(training["optimiser"]["enum"]) == {*OPTIMISERS, "search"}
     assert set(known["problem"]["enum"]) == set(PROBLEMS)
     assert set(known["collection"]["enum"]) == set(COLLECTIONS)
     assert set(known["protocol"]["properties"]["profiles"]["required"]) == set(catalogue.PROFILES)

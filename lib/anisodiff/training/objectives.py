@@ -150,8 +150,8 @@ class Objective(ABC):
         parts = (self.learning, self.optimiser, self.schedule)
         for part, saved in zip(parts, state["parts"], strict=True):
             part.load_state_dict(saved)
-        for name in ("norms", "left_out", "evaluations"):
-            setattr(self, name, state[name])
+        self.norms, self.left_out = state["norms"], state["left_out"]
+        self.evaluations = state["evaluations"]
 
 
 class Supervised(Objective):

@@ -55,8 +55,8 @@ class _LookUp(torch.autograd.Function):
     @staticmethod
     def forward(ctx, responses, pieces, end):
         responses, pieces = responses.contiguous(), pieces.contiguous()
-        ctx.save_for_backward(responses, pieces)
-        ctx.end, found = end, torch.empty_like(responses)
+        ctx.save_for_backward(responses, pieces, torch.tensor(end, dtype=torch.float64))
+        found = torch.empty_like(responses)
         given = (tensor.detach().flatten(2).numpy() for tensor in (responses, found))
         for image, onto in zip(*given, strict=True):
             _look_up(image, pieces.detach().numpy(), end, onto)
@@ -64,11 +64,11 @@ class _LookUp(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, given):
-        responses, pieces = ctx.saved_tensors
+        responses, pieces, end = ctx.saved_tensors
         onto, sums = torch.empty_like(responses), torch.zeros_like(pieces)
         parts = (tensor.flatten(2).numpy() for tensor in (responses, given.contiguous(), onto))
         for image, grad, result in zip(*parts, strict=True):
-            _look_up_back(image, grad, pieces.numpy(), ctx.end, result, sums.numpy())
+            _look_up_back(image, grad, pieces.numpy(), end.item(), result, sums.numpy())
         return onto, sums, None
 
 
