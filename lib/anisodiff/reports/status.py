@@ -5,7 +5,7 @@ from collections import Counter
 from ..borders import human, recorded
 from ..study import catalogue, evaluation, protocol, runs, store
 from ..study.store import Artefact, State
-from . import budgets, conventions, costs
+from . import budgets, conventions, costs, zebra
 
 
 def artefacts() -> dict[str, Artefact]:
@@ -19,7 +19,7 @@ def artefacts() -> dict[str, Artefact]:
     found += [made for kind in catalogue.problems() for made in recorded.artefacts(kind)]
     if conventions.COLLECTION in catalogue.study()["further"]["collections"]:
         found.append(conventions.artefact())
-    found.append(costs.artefact())
+    found += [costs.artefact(), zebra.artefact()]
     if budgets.compared("pixels"):
         found.append(budgets.artefact())
     ordered = {}
