@@ -24,6 +24,7 @@ from .palette import CYCLE, DARK, GRID, INK, MUTED
 
 WIDTH = 7.0  # inches; 96 CSS pixels each in the page
 DPI = 192  # two pixels a CSS pixel
+LOSSY = 85  # of WebP
 READABLE = 9  # CSS pixels, of the smallest text on a narrow screen
 BADGE = {
     "color": "#fffffe",
@@ -147,7 +148,13 @@ _PARTNER = {
 
 
 def _webp(fig: Figure, transparent: bool) -> bytes:
-    file = io.BytesIO()
-    effort = {"lossless": True, "quality": 50}  # more takes longer for no fewer bytes
-    fig.savefig(file, format="webp", transparent=transparent, pil_kwargs=effort)
-    return file.getvalue()
+    """Without loss, or, where that is larger and the figure shows photographs, at the quality LOSSY."""
+    ways = [{"lossless": True, "quality": 50}]  # more takes longer for no fewer bytes
+    if any(ax.images for ax in fig.axes):
+        ways.append({"quality": LOSSY})
+    found = []
+    for way in ways:
+        file = io.BytesIO()
+        fig.savefig(file, format="webp", transparent=transparent, pil_kwargs=way)
+        found.append(file.getvalue())
+    return min(found, key=len)
