@@ -175,6 +175,19 @@ def test_a_step_whose_gradient_surges_is_left_out_where_the_settings_say_so(surg
     assert objective.left_out == left_out
 
 
+def test_products_in_half_precision_change_a_step_a_little_and_nothing_else():
+    found = {}
+    for half in (False, True):
+        objective = Supervised(Filter(), SETTINGS | {"half": half})
+        loss = objective.step(batch())["loss"]
+        found[half] = loss, gradient(objective.module), objective.score(batch(1))
+        assert {p.dtype for p in objective.module.parameters()} == {torch.float32}
+    (loss, slope, score), (rough, rougher, after) = found[False], found[True]
+    assert rough == pytest.approx(loss, rel=0.01) and rough != loss
+    torch.testing.assert_close(rougher, slope, rtol=0.05, atol=0.05 * slope.abs().max().item())
+    assert after == pytest.approx(score, abs=0.05)
+
+
 # Batches
 
 

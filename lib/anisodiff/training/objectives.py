@@ -157,6 +157,9 @@ class Objective(ABC):
 class Supervised(Objective):
     """The distance of the restored crops from the clean ones, by the ``loss`` of the settings (a key of LOSSES).
 
+    With ``half`` in the settings the module computes a step's products in bfloat16, which takes a half of the time on
+    processors that have it; its parameters, its sums and its score stay in single precision.
+
     Raises ValueError for an unknown loss.
     """
 
@@ -168,7 +171,10 @@ class Supervised(Objective):
         super().__init__(module, settings)
 
     def loss(self, batch: Batch) -> Tensor:
-        return self.distance(restored(self.module, batch), batch.clean)
+        half = self.settings.get("half", False)
+        with torch.autocast(batch.clean.device.type, torch.bfloat16, enabled=half):
+            u = restored(self.module, batch)
+        return self.distance(u, batch.clean)
 
     def score(self, batch: Batch) -> float:
         return clipped_psnr(self.module, batch)
