@@ -18,8 +18,8 @@ def artefacts() -> dict[str, Artefact]:
         found.append(human.artefact())
     found += [made for kind in catalogue.problems() for made in recorded.artefacts(kind)]
     if conventions.COLLECTION in catalogue.study()["further"]["collections"]:
-        found.append(conventions.artefact())
-    found += [costs.artefact(), zebra.artefact()]
+        found += [conventions.artefact(), zebra.artefact()]  # of the same photographs
+    found.append(costs.artefact())
     if budgets.compared("pixels"):
         found.append(budgets.artefact())
     ordered = {}
