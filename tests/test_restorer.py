@@ -10,6 +10,7 @@ from family import FAMILY, restorer
 
 import anisodiff
 from anisodiff.data import collections, provenance
+from anisodiff.methods.denoisers.tnrd import TNRD
 from anisodiff.methods.diffusion import learned_lambda
 from anisodiff.methods.diffusion.classic import PeronaMalik
 from anisodiff.methods.diffusion.scheme import Diffusion
@@ -116,6 +117,16 @@ def test_weights_come_back_with_what_made_them(tmp_path):
     assert torch.equal(tensors["0.weight"], module[0].weight.detach().half())
     assert tensors["1.running_var"].dtype == torch.float32
     assert weights.header(path) == header and weights.header(tmp_path / "none") is None
+
+
+def test_weights_of_tied_stages_are_written_and_read(tmp_path):
+    tied, again = TNRD(3, 3, tied=True), TNRD(3, 3, tied=True)
+    with torch.no_grad():
+        tied.stages[0].mixture.add_(torch.randn(8, 8))
+    tied.load_state_dict(weights.stored(tied))  # as a training ends
+    weights.write(tmp_path / "tied.safetensors", tied, {})
+    again.load_state_dict(weights.read(tmp_path / "tied.safetensors")[0])
+    assert torch.equal(again.stages[2].mixture, tied.stages[0].mixture)
 
 
 def test_damaged_weights_are_named(elsewhere):

@@ -14,7 +14,8 @@ SHIPPED = 1_600_000  # bytes; of larger weights the repository holds the record 
 
 def write(path: Path, module: torch.nn.Module, header: dict) -> None:
     """Write a module's state in half precision (statistics stay single) and the header, a dictionary of JSON values."""
-    tensors = {name: tensor.contiguous() for name, tensor in stored(module).items()}
+    given = stored(module).items()
+    tensors = {name: tensor.contiguous().clone() for name, tensor in given}  # tied ones: no alias
     metadata = {"header": json.dumps(header | {"sha256": _digest(tensors)}, sort_keys=True)}
     provenance.write_atomically(path, save(tensors, metadata))
 
