@@ -5,7 +5,7 @@ from collections import Counter
 from ..borders import human, recorded
 from ..study import catalogue, evaluation, protocol, runs, store
 from ..study.store import Artefact, State
-from . import budgets, conventions, costs, zebra
+from . import budgets, conventions, costs, timing, zebra
 
 
 def artefacts() -> dict[str, Artefact]:
@@ -19,7 +19,7 @@ def artefacts() -> dict[str, Artefact]:
     found += [made for kind in catalogue.problems() for made in recorded.artefacts(kind)]
     if conventions.COLLECTION in catalogue.study()["further"]["collections"]:
         found.append(conventions.artefact())
-    found += [costs.artefact(), zebra.artefact()]
+    found += [costs.artefact(), zebra.artefact(), timing.artefact()]
     if budgets.compared("pixels"):
         found.append(budgets.artefact())
     ordered = {}
@@ -71,7 +71,11 @@ def plan() -> dict[str, list[str]]:
     before = {
         name: [one.name for one in known[name].starts_from if one.name in todo] for name in todo
     }
-    clocked = [one.name for one in (costs.artefact(), budgets.artefact()) if one.name in before]
+    clocked = [
+        one.name
+        for one in (costs.artefact(), budgets.artefact(), timing.artefact())
+        if one.name in before
+    ]
     for at, name in enumerate(clocked):  # last and one by one, when the machine is quiet
         before[name] = [other for other in todo if other not in clocked[at:]]
     return before
