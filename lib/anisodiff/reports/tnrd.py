@@ -11,6 +11,12 @@ from ..methods.diffusion.kernels.filters import respond, spread
 from ..methods.diffusion.scheme import explicit_step, gradient
 
 
+def after(stage: Stage, u: np.ndarray, f: np.ndarray) -> np.ndarray:
+    """An image after a stage: u and the degraded f, (H, W), to the same."""
+    with torch.inference_mode():
+        return stage(*(torch.from_numpy(one)[None, None] for one in (u, f)))[0, 0].numpy()
+
+
 def by_hand(stage: Stage, u: np.ndarray, f: np.ndarray, rotated: bool = True) -> np.ndarray:
     """A stage with Gaussian bumps as its formula has it, by SciPy: u and f (H, W) to the same, in double precision.
 
