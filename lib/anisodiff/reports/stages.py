@@ -66,18 +66,16 @@ def evaluations(restorer: Restorer) -> float:
 
 
 def spent(restorer: Restorer) -> dict[str, float]:
-    """A training's evaluations of ``stages``, the ``megapixels`` sent through a stage, its ``minutes``."""
+    """A training's evaluations of ``stages`` and the ``megapixels`` sent through them."""
     settings, passed = records.settings(restorer), evaluations(restorer)
     return {
         "stages": passed,
         "megapixels": passed * settings["batch"] * settings["crop"] ** 2 / 1e6,
-        "minutes": restorer.header["seconds"] / 60,
     }
 
 
 def curve(restorer: Restorer) -> pd.DataFrame:
-    """A training by its steps: held-out ``psnr`` in dB, ``share`` of the steps, ``minutes`` at an even pace."""
+    """A training by its steps: held-out ``psnr`` in dB, and the ``share`` of all its steps."""
     steps, _, score = zip(*restorer.header["curve"], strict=True)
     share = np.array(steps) / records.settings(restorer)["steps"]
-    minutes = share * restorer.header["seconds"] / 60
-    return pd.DataFrame({"psnr": score, "share": share, "minutes": minutes}, list(steps))
+    return pd.DataFrame({"psnr": score, "share": share}, list(steps))
