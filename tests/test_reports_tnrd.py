@@ -7,7 +7,7 @@ from family import photograph, restorer
 
 from anisodiff.methods.denoisers.tnrd import TNRD, Stage
 from anisodiff.metrics.distortion import psnr
-from anisodiff.reports import counts, ledger, stages, timing, tnrd
+from anisodiff.reports import costs, counts, ledger, stages, timing, tnrd
 from anisodiff.study import catalogue
 
 CLEAN = photograph(40).copy()
@@ -107,3 +107,15 @@ def test_the_ledger_leaves_out_levels_without_scores_and_rows_that_sentences_hol
     table = {"rows": {"a": [1.0], "b": [2.0]}, "columns": [25], "metrics": ["psnr"]}
     table |= {"claims": {"a": ["some"]}, "untested": "nobody has it"}
     assert [entry.row for entry in ledger._entries("toy", table)] == ["b"]
+
+
+def test_a_training_whose_steps_differ_costs_what_it_took(monkeypatch):
+    one = restorer(TNRD(5, 3))
+    one.header["seconds"] = 600.0
+    for name, given in {"seconds": 0.1, "operations": 7, "step": 2.0}.items():
+        monkeypatch.setattr(costs, name, lambda *_, given=given: given)
+    for name in ("load", "untrained"):
+        monkeypatch.setattr(costs.restorers, name, lambda *_: one)
+    for name in ("tnrd-greedy", "tnrd-lbfgs"):
+        assert costs.measure(name, 25)[-2:] == (600.0, None)
+    assert costs.measure("tnrd-short", 25)[-2:] == (12_000.0, 2.0)
