@@ -1,0 +1,100 @@
+"""What a denoiser makes of the noise: the details of its image that another draw of the noise would change.
+
+Details are high frequencies, an image minus its Gaussian mean of SCALE pixels. What changes while the photograph stays
+the same is not in the photograph.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, uniform_filter
+from scipy.stats import kurtosis
+
+from ..problems import problem
+from . import records
+
+SCALE = 2.0  # pixels
+GRAY = 128.0
+WINDOW = 9  # pixels a side, in which a place is called flat or busy
+
+Restore = Callable[[np.ndarray], np.ndarray]
+
+
+def details(images: np.ndarray) -> np.ndarray:
+    """The high frequencies of images, (..., H, W) to the same."""
+    return images - gaussian_filter(images, SCALE, axes=(-2, -1))
+
+
+def draws(
+    restore: Restore, clean: np.ndarray, name: str, sigma: float, count: int = 4, seed: int = 0
+) -> np.ndarray:
+    """What a denoiser makes of an image (H, W) with ``count`` draws of Gaussian noise: (count, H, W)."""
+    noise = problem("gaussian", sigma)
+    return np.stack(
+        [restore(records.degraded(clean, name, noise, seed + at)) for at in range(count)]
+    )
+
+
+def changing(restored: np.ndarray) -> np.ndarray:
+    """The variance of the details over the draws, (n, H, W) to (H, W), squared gray levels."""
+    return details(restored).var(0, ddof=1)
+
+
+def busyness(clean: np.ndarray) -> np.ndarray:
+    """The standard deviation of the gray levels around each pixel, (H, W) to the same."""
+    values = clean.astype(np.float64)
+    mean, square = uniform_filter(values, WINDOW), uniform_filter(values**2, WINDOW)
+    return np.sqrt(np.maximum(square - mean**2, 0))
+
+
+def flattest(clean: np.ndarray, share: float = 0.2) -> np.ndarray:
+    """Where an image (H, W) is least busy: a mask of that share of its pixels."""
+    found = busyness(clean)
+    return found <= np.quantile(found, share)
+
+
+def level(variance: np.ndarray, where=...) -> float:
+    """The root mean square of :func:`changing`, there where a mask says, in gray levels."""
+    return float(np.sqrt(variance[where].mean()))
+
+
+def by_busyness(
+    pairs: list[tuple[np.ndarray, np.ndarray]], edges: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`level` over all pixels whose busyness is between two of ``edges``.
+
+    ``pairs``: a clean image and what changes in it, both (H, W). Gives the mean busyness and the level, (edges - 1);
+    NaN where there is no such pixel.
+    """
+    busy = np.concatenate([busyness(clean).ravel() for clean, _ in pairs])
+    variance = np.concatenate([of.ravel() for _, of in pairs])
+    group = np.digitize(busy, edges) - 1
+    groups = [group == at for at in range(len(edges) - 1)]
+    means = [[of[at].mean() if at.any() else np.nan for at in groups] for of in (busy, variance)]
+    return np.array(means[0]), np.sqrt(means[1])
+
+
+def flat(side: int) -> np.ndarray:
+    """A flat image, (side, side)."""
+    return np.full((side, side), GRAY, np.float32)
+
+
+def left(restored: np.ndarray) -> dict[str, float]:
+    """What is left of the noise on a flat image, (n, side, side), in gray levels.
+
+    Its ``deviation``, that of its ``details``, and its ``largest`` value.
+    """
+    return {
+        "deviation": float(restored.std()),
+        "details": float(details(restored).std()),
+        "largest": float(np.abs(restored - GRAY).max()),
+    }
+
+
+def tails(restored: np.ndarray) -> np.ndarray:
+    """The excess kurtosis of the details of each draw, (n, H, W) to (n).
+
+    On a flat image it is 0 for what a linear filter leaves of Gaussian noise, and above where a few strong patterns
+    stand out.
+    """
+    return kurtosis(details(restored).reshape(len(restored), -1), axis=1)
