@@ -1,5 +1,7 @@
 """What the page on FFDNet reports: what its layers hold and compute, what a level that is told is worth, trainings."""
 
+from copy import deepcopy
+
 import numpy as np
 import pandas as pd
 import torch
@@ -16,7 +18,7 @@ from . import costs, dct, records
 
 
 class AtFullSize(Denoiser):
-    """FFDNet's layers on the image itself and a map of sigma, without the half-size images: (B, 1, H, W) to the same."""
+    """FFDNet's layers on the image and a map of sigma, without the half-size images: (B, 1, H, W) to the same."""
 
     reads_sigma = True
 
@@ -33,7 +35,8 @@ class AtFullSize(Denoiser):
 def layers(module: nn.Module) -> pd.DataFrame:
     """The convolutions of a network in their order, a row each: ``filters``, ``side`` of the kernels, ``weights`` and
     ``biases``."""
-    found = [one for one in module.modules() if isinstance(one, nn.Conv2d)]
+    kinds = (nn.Conv2d, nn.ConvTranspose2d)
+    found = [one for one in module.modules() if isinstance(one, kinds)]
     rows = [
         (
             one.out_channels,
@@ -75,13 +78,13 @@ def outputs(module: Denoiser, side: int = 32) -> tuple[int, float]:
 def field(module: Denoiser, side: int = 96) -> int:
     """The side of the square of pixels that a pixel in the middle depends on.
 
-    Found by its gradient; all weights of the module become positive, so that no two ways cancel each other.
+    Found by its gradient, all weights made positive, so that no two ways cancel each other.
     """
-    with torch.no_grad():
-        for one in module.parameters():
-            one.abs_()
+    positive = deepcopy(module).eval().requires_grad_(False)
+    for one in positive.parameters():
+        one.abs_()
     x = torch.ones(1, 1, side, side, requires_grad=True)
-    (slope,) = torch.autograd.grad(module.eval()(x, 1.0)[0, 0, side // 2, side // 2], x)
+    (slope,) = torch.autograd.grad(positive(x, 1.0)[0, 0, side // 2, side // 2], x)
     rows = slope[0, 0].abs().sum(1).nonzero()
     return int(rows.max() - rows.min()) + 1
 
@@ -93,15 +96,15 @@ def mismatch(
     given: list[float],
     seed: int = 0,
 ) -> pd.DataFrame:
-    """The mean PSNR (dB), clipped, by the true sigma (rows) and the one that the network is given (columns)."""
-    table = pd.DataFrame(0.0, pd.Index(true, name="true σ"), pd.Index(given, name="σ given"))
+    """The ``psnr`` (dB), clipped, by ``image``, the ``true`` sigma and the one that the network is ``given``."""
+    rows = []
     for sigma in true:
         for name, clean in photographs.items():
             degraded = records.degraded(clean, name, problem("gaussian", sigma), seed)
             for told in given:
                 restored = restorer.restore(degraded, problem("gaussian", told))
-                table.loc[sigma, told] += clipped_psnr(restored, clean) / len(photographs)
-    return table
+                rows.append((name, sigma, told, clipped_psnr(restored, clean)))
+    return pd.DataFrame(rows, columns=["image", "true", "given", "psnr"])
 
 
 def estimate(degraded: np.ndarray) -> float:
@@ -116,8 +119,10 @@ def by_source(
     usual: float = 25,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """PSNR (dB), clipped, where the network is ``told`` sigma, gets an ``estimated`` one, or always the ``usual``: a row
-    for each ``sigma`` and ``image``."""
+    """PSNR (dB), clipped, where the network is ``told`` sigma, gets an ``estimated`` one, or always the ``usual``.
+
+    A row for each ``sigma`` and ``image``.
+    """
     rows = []
     for sigma in sigmas:
         for name, clean in photographs.items():

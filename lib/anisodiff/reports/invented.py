@@ -47,15 +47,21 @@ def busyness(clean: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(square - mean**2, 0))
 
 
-def flattest(clean: np.ndarray, share: float = 0.2) -> np.ndarray:
-    """Where an image (H, W) is least busy: a mask of that share of its pixels."""
+def between(clean: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Where an image (H, W) is as busy as two shares of its pixels say: a mask; 0 and 0.2: its flattest fifth."""
     found = busyness(clean)
-    return found <= np.quantile(found, share)
+    least, most = np.quantile(found, (low, high))
+    return (found >= least) & (found <= most)
 
 
 def level(variance: np.ndarray, where=...) -> float:
     """The root mean square of :func:`changing`, there where a mask says, in gray levels."""
     return float(np.sqrt(variance[where].mean()))
+
+
+def share(restored: np.ndarray) -> float:
+    """Which part of the energy of the details, (n, H, W), changes from draw to draw."""
+    return float(changing(restored).mean() / (details(restored) ** 2).mean())
 
 
 def by_busyness(
@@ -98,3 +104,13 @@ def tails(restored: np.ndarray) -> np.ndarray:
     stand out.
     """
     return kurtosis(details(restored).reshape(len(restored), -1), axis=1)
+
+
+def filtered(noisy: np.ndarray, strength: float) -> np.ndarray:
+    """Images (n, H, W) after the Gaussian filter whose details, as a deviation, are ``strength`` gray levels."""
+    narrow, wide = 0.1, 16.0  # pixels
+    for _ in range(20):
+        scale = np.sqrt(narrow * wide)
+        found = gaussian_filter(noisy, scale, axes=(-2, -1))
+        narrow, wide = (scale, wide) if details(found).std() > strength else (narrow, scale)
+    return found

@@ -18,18 +18,27 @@ NAMES = {"zebra": False, "zebra, enlarged": True}  # whether it is enlarged
 LEVELS = (25, 50)
 RATIOS = {"hard": np.arange(1.8, 3.7, 0.2), "soft": np.arange(0.8, 2.1, 0.3)}
 MODELS = ("ffdnet-narrow", "drunet-lite", "bm3d")
-GRASS = np.s_[250:314, 292:436]  # of the photograph as it is: beside the legs
+GRASS, STRIPES = np.s_[250:314, 292:436], np.s_[130:210, 35:130]  # the first beside the legs
 
 
 def curve(name: str, level: float, kind: str = "hard", column: str = "psnr") -> pd.Series:
     """What is recorded by ratio, 7 x 7 and uniform weights; of a model, a kind of its own, in one row.
 
-    ``psnr`` (dB, clipped), ``deviation`` of the residual, ``changing``: what changes in the grass with the noise alone
-    (:func:`~.invented.level`), of the photograph as it is.
+    ``psnr`` (dB, clipped) and ``deviation`` of the residual. Of the photograph as it is, what changes with the noise
+    alone: in the ``grass`` and in ``stripes`` as a share (:func:`~.invented.share`), ``changing`` in the grass in gray
+    levels (:func:`~.invented.level`).
     """
     found = read()
     found = found[(found.image == name) & (found.level == level) & (found.kind == kind)]
     return found.set_index("ratio")[column]
+
+
+def at_best(name: str, level: float, kind: str = "hard", column: str = "psnr") -> float:
+    """What is recorded (:func:`curve`) at the ratio of the highest PSNR; of a model in its one row."""
+    quality = curve(name, level, kind)
+    ratio, highest = dct.best(quality)
+    found = curve(name, level, kind, column)
+    return highest if column == "psnr" else float(np.interp(ratio, found.index, found))
 
 
 def read() -> pd.DataFrame:
@@ -55,7 +64,7 @@ def artefact() -> store.Artefact:
             "enlarged": list(dct.ENLARGED),
             "levels": list(LEVELS),
             "ratios": {kind: [round(float(one), 3) for one in of] for kind, of in RATIOS.items()},
-            "grass": [[part.start, part.stop] for part in GRASS],
+            "parts": [[[of.start, of.stop] for of in part] for part in (GRASS, STRIPES)],
             "seed": catalogue.protocol()["seed"],
             "starts from": {name: store.content(run.weights) for name, run in asked.items()},
         }
@@ -71,20 +80,21 @@ def artefact() -> store.Artefact:
     )
 
 
-def rows(name: str, clean: np.ndarray, level: float, grass: tuple | None = None) -> list[tuple]:
+def rows(name: str, clean: np.ndarray, level: float, parts: tuple = ()) -> list[tuple]:
     """Of an image (H, W) at a level: its name, the level, kind, ratio, PSNR, deviation of the residual, and what
-    changes with the noise alone in that part of it; NaN without one."""
+    changes with the noise alone in two ``parts`` of it, as :func:`curve` has it; NaN without them."""
     noise, seed = problem("gaussian", level), catalogue.protocol()["seed"]
-    noisy = records.degraded(clean, name, noise, seed)
-    found = [(name, level, "input", 0.0, psnr(noisy, clean), float(np.std(noisy - clean)), np.nan)]
+    noisy, nothing = records.degraded(clean, name, noise, seed), (np.nan,) * 3
+    start = psnr(noisy, clean), float(np.std(noisy - clean))
+    found = [(name, level, "input", 0.0, *start, *nothing)]
     for (kind, ratio), restore in denoisers(level).items():
         u = np.clip(restore(noisy), 0, 255)
-        changing = np.nan
-        if grass is not None:
-            some = invented.draws(restore, clean[grass], name, level, seed=seed)
-            changing = invented.level(invented.changing(some))
-        quality = clipped_psnr(u, clean), float(np.std(u - clean))
-        found.append((name, level, kind, ratio, *quality, changing))
+        made = [invented.draws(restore, clean[part], name, level, seed=seed) for part in parts]
+        shares = [invented.share(of) for of in made]
+        changes = [*shares, invented.level(invented.changing(made[0]))] if parts else nothing
+        found.append(
+            (name, level, kind, ratio, clipped_psnr(u, clean), np.std(u - clean), *changes)
+        )
     return found
 
 
@@ -102,7 +112,9 @@ def probe() -> dict[str, float]:
     """What tells whether changed code still computes alike: the same on a photograph that everybody has."""
     clean = np.array(collections.centre_crop(collections.load("shipped/test")[0].pixels, 32))
     found = {}
-    for *_, kind, ratio, value, _, changing in rows("probe", clean, 25, np.s_[:, :])[1:]:
+    for *_, kind, ratio, value, _, _, _, changing in rows("probe", clean, 25, (np.s_[:, :],) * 2)[
+        1:
+    ]:
         found |= {f"{kind} {ratio:.1f}": value, f"changing {kind} {ratio:.1f}": changing}
     return found
 
@@ -115,7 +127,17 @@ def record() -> None:
         row
         for name, enlarged in NAMES.items()
         for level in LEVELS
-        for row in rows(name, dct.zebra(enlarged), level, None if enlarged else GRASS)
+        for row in rows(name, dct.zebra(enlarged), level, () if enlarged else (GRASS, STRIPES))
     ]
-    columns = ["image", "level", "kind", "ratio", "psnr", "deviation", "changing"]
+    columns = [
+        "image",
+        "level",
+        "kind",
+        "ratio",
+        "psnr",
+        "deviation",
+        "grass",
+        "stripes",
+        "changing",
+    ]
     evaluation.write_scores(pd.DataFrame(found, columns=columns), artefact(), start, stamp)

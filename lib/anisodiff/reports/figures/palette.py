@@ -67,7 +67,7 @@ MODELS = {
     "dct-8-transform": (SKY, "s"),
     "dct-16-learned": (RED, "*"),
     "ffdnet-narrow": (GREEN, "p"),
-    "ffdnet-narrow-one-level": (OCHRE, "p"),
+    "ffdnet-narrow-one-level": (PINK, "p"),
     "drunet-lite": (RED, "h"),
     # What finds borders:
     "border-classifier": (BLUE, "P"),
