@@ -22,6 +22,7 @@ Restore = Callable[[np.ndarray], np.ndarray]
 
 def details(images: np.ndarray) -> np.ndarray:
     """The high frequencies of images, (..., H, W) to the same."""
+    images = images.astype(np.float64)
     return images - gaussian_filter(images, SCALE, axes=(-2, -1))
 
 
