@@ -102,6 +102,8 @@ def test_what_changes_is_told_from_what_stays():
     assert invented.level(changing) == pytest.approx(left["details"], rel=0.02)
     assert left["deviation"] == pytest.approx(25, rel=0.02) and left["largest"] > 75
     assert invented.share(NOISE) == pytest.approx(1, abs=0.02)
+    grid = NOISE + 3 * (np.indices((96, 96)).sum(0) % 2)
+    assert invented.left(grid)["grid"] == pytest.approx(1.5, abs=0.3) and left["grid"] < 0.5
     both = CLEAN + RNG.normal(0, 5, (4, *CLEAN.shape))
     assert 0 < invented.share(both) < 1
 
