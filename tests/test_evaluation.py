@@ -104,8 +104,13 @@ def test_a_table_comes_back_as_it_was_written(tmp_path):
 
 
 def test_missing_scores_are_named(elsewhere):
-    said = "no scores of bm3d for gaussian on bsd68; there are: none"
+    said = "no scores of bm3d for gaussian on bsd68; others for gaussian: 0"
     with pytest.raises(FileNotFoundError, match=said):
+        evaluation.read_scores("bsd68", "bm3d", "gaussian")
+    near = evaluation.scores_path("bsd68", "bm4d", "gaussian")
+    near.parent.mkdir(parents=True)
+    near.touch()
+    with pytest.raises(FileNotFoundError, match=r"others for gaussian: 1, such as bm4d-gaussian$"):
         evaluation.read_scores("bsd68", "bm3d", "gaussian")
 
 

@@ -239,6 +239,32 @@ def test_kinds_of_models():
     assert {name: comparison.kind(name) for name in kinds} == kinds
 
 
+@pytest.mark.parametrize(
+    ("name", "promised"),
+    [
+        ("perona-malik", ("mean", "range")),
+        ("network-long", ("mean", "range")),
+        ("foe-s-signed", ("mean",)),
+        ("tv", ("mean", "range")),
+        ("nlm", ("range",)),
+        ("perona-malik-released", ()),
+        ("dct-8-learned", ()),
+        ("dncnn-200k", ()),
+    ],
+)
+def test_what_a_model_promises_is_kept_and_the_rest_is_not(name, promised):
+    assert comparison.promises(name) == promised
+    image = np.random.default_rng(0).choice([0, 255], (32, 32)).astype(np.float32)
+    results = [
+        (f, restorers.load(name, "gaussian", 25).restore(f))
+        for f in (image, gaussian_filter(image, 1), np.triu(image))
+    ]
+    beyond = max(structure.beyond_range([u], f) for f, u in results)
+    moved = max(conservation.mean_drift(pair)[1] for pair in results)
+    assert (beyond < 0.05) == ("range" in promised)
+    assert (moved < 0.01) == ("mean" in promised)
+
+
 def pairs_of(means, error=0.1, freedom=99):
     """Pairs as ``comparison.differences`` gives them, of models a, b, c, ... by their means."""
     models = [chr(97 + at) for at in range(len(means))]

@@ -61,8 +61,14 @@ def test_a_constant_map_is_the_number_and_another_map_matters_where_it_differs(n
 @every
 def test_a_map_that_does_not_fit_is_refused(name):
     f = noise(1, 1, 8, 8, dtype=torch.float32)
-    with pytest.raises(ValueError, match=r"has the image's \(8, 8\) pixels .* got \(7, 8\)"):
-        made(name)(f, torch.full((1, 1, 7, 8), 25.0))
+    for shape in ((1, 1, 7, 8), (2, 1, 8, 8), (1, 2, 8, 8)):
+        with pytest.raises(
+            ValueError, match=r"has the shape \(1, 1, 8, 8\) .* got \(\d, \d, \d, 8\)"
+        ):
+            made(name)(f, torch.full(shape, 25.0))
+    for shape in ((8, 8), (1, 8, 8), (3,)):
+        with pytest.raises(ValueError, match="one number, or one for each of 1 images, got"):
+            made(name)(f, torch.full(shape, 25.0))
     with pytest.raises(ValueError, match=r"no value below 0, got .* from -25"):
         made(name)(f, torch.full((1, 1, 8, 8), -25.0))
     with pytest.raises(ValueError, match="give sigma"):

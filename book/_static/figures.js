@@ -6,13 +6,12 @@ addEventListener("DOMContentLoaded", () => {
   document.body.append(dialog);
 
   function enlarge(figure) {
-    const image = [...figure.querySelectorAll("img.figure")].find((one) => one.offsetParent);
-    if (!image) return;
-    const large = new Image();
-    large.src = image.src;
-    large.alt = image.alt;
+    const large = [...figure.querySelectorAll("img.figure")]
+      .filter((one) => one.offsetParent)
+      .map((one) => Object.assign(new Image(), { src: one.src, alt: one.alt, className: one.matches(".over") ? "over" : "" }));
+    if (!large.length) return;
     dialog.setAttribute("aria-label", figure.querySelector(".caption-number")?.textContent.trim());
-    dialog.querySelector("div").replaceChildren(large);
+    dialog.querySelector("div").replaceChildren(...large);
     dialog.showModal();
   }
 

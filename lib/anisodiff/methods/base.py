@@ -30,7 +30,8 @@ class Denoiser(nn.Module):
         raise NotImplementedError
 
     def levels(self, x: Tensor, sigma: Tensor | float | None) -> Tensor | None:
-        """sigma as (B, 1, 1, 1), or None where it is not read; ValueError where it is, and missing or not above 0."""
+        """sigma as (B, 1, 1, 1), or None where it is not read; ValueError where it is, and missing, of
+        another number of images, or not above 0."""
         if not self.reads_sigma:
             return None
         if sigma is None:
@@ -40,6 +41,10 @@ class Denoiser(nn.Module):
         levels = torch.as_tensor(sigma, dtype=x.dtype, device=x.device)
         if not (levels > 0).all():
             raise ValueError(f"sigma must be above 0, got {float(levels.min()):g}")
+        if levels.numel() not in (1, len(x)):
+            raise ValueError(
+                f"sigma is one number, or one for each of {len(x)} images, got {tuple(levels.shape)}"
+            )
         return levels.reshape(-1, 1, 1, 1).expand(len(x), 1, 1, 1)
 
     def noise_map(self, x: Tensor, sigma: Tensor | float | None) -> Tensor:
@@ -47,10 +52,11 @@ class Denoiser(nn.Module):
         below 0; ValueError for another."""
         if not isinstance(sigma, Tensor) or sigma.ndim != 4 or sigma.shape[-2:] == (1, 1):
             return self.levels(x, sigma).expand_as(x)
-        if sigma.shape[-2:] != x.shape[-2:] or not (sigma >= 0).all():
+        fits = len(sigma) in (1, len(x)) and sigma.shape[1:] == (1, *x.shape[-2:])
+        if not fits or not (sigma >= 0).all():
             raise ValueError(
-                f"a map of sigma has the image's {tuple(x.shape[-2:])} pixels and no value below 0, got"
-                f" {tuple(sigma.shape[-2:])} from {float(sigma.min()):g}"
+                f"a map of sigma has the shape {(len(x), 1, *x.shape[-2:])} and no value below 0, got"
+                f" {tuple(sigma.shape)} from {float(sigma.min()):g}"
             )
         return sigma.to(x).expand_as(x)
 

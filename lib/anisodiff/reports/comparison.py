@@ -6,12 +6,14 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from ..methods.diffusion.scheme import STABLE, Diffusion
 from ..metrics import distortion, perceptual, statistics
 from ..metrics.statistics import mean_interval
 from ..problems import PROBLEMS
-from ..study import catalogue, evaluation
+from ..study import catalogue, evaluation, restorers
 from . import records
 
+LIBRARIES = {"tv": ("mean", "range"), "nlm": ("range",)}  # what their minimisers or means keep
 LIKELY_WRONG = 0.05  # the chance of even one false difference among all that a page shows
 
 
@@ -112,6 +114,22 @@ def kind(model: str) -> str:
     named = {"identity": "input", "classical": "library", "released": "diffusion"}
     named |= {"dct": "thresholds", "tnrd": "diffusion"}
     return "diffusion" if entry.kind == "diffusivity" else named.get(module, "network")
+
+
+def promises(model: str) -> tuple[str, ...]:
+    """What a model for Gaussian noise keeps of every image, whatever it has learned: ``mean``, ``range``, both or none.
+
+    A diffusion with g >= 0 and a step within its bound keeps both, any other one the mean. Of the libraries' methods
+    total variation, as a minimiser, keeps both, and non-local means, which are means of pixels, keep the range.
+    """
+    if kind(model) != "diffusion":
+        return LIBRARIES.get(model, ())
+    module = restorers.load(model, "gaussian", 25).module
+    if not isinstance(module, Diffusion):
+        return ()
+    g = module.diffusivity
+    stable = not g.signed and module.tau * g.bound <= STABLE
+    return ("mean", "range") if stable else ("mean",)
 
 
 def ranked(collection: str, level: float) -> list[str]:

@@ -1,5 +1,6 @@
 """The protocol: measure, restore, clip, score; one tidy row for each image and metric."""
 
+import difflib
 import time
 from functools import cache, lru_cache
 from pathlib import Path
@@ -204,9 +205,11 @@ def _recorded(collection: str, model: str, kind: str) -> tuple[Path, int]:
     """The file of recorded scores, undamaged, and when it was last changed."""
     path = scores_path(collection, model, kind)
     if not path.is_file():
-        there = sorted(other.stem for other in path.parent.glob("*.csv"))
+        scored = sorted(there.stem for there in path.parent.glob(f"*-{kind}.csv"))
+        near = difflib.get_close_matches(path.stem, scored, cutoff=0.3)
         raise FileNotFoundError(
-            f"no scores of {model} for {kind} on {collection}; there are: {', '.join(there) or 'none'}"
+            f"no scores of {model} for {kind} on {collection}; others for {kind}: {len(scored)}"
+            + (f", such as {', '.join(near)}" if near else "")
         )
     store.check(path)
     provenance.note(path)

@@ -3,7 +3,7 @@
 from .drawn import carry
 from .house import DPI, WIDTH, recolour, show, use_style
 from .palette import DARK, MUTED, PAPER, look, ordered
-from .plots import GMap, curves, gains, heat_map, images, interval
+from .plots import GMap, curves, gains, heat_map, images, interval, label
 
 __all__ = [
     "DARK",
@@ -18,6 +18,7 @@ __all__ = [
     "heat_map",
     "images",
     "interval",
+    "label",
     "look",
     "ordered",
     "recolour",

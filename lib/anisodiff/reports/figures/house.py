@@ -15,9 +15,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import display
 from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba, to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from PIL import Image
 
 from .drawn import drawn
 from .palette import CYCLE, DARK, GRID, INK, MUTED
@@ -25,6 +27,7 @@ from .palette import CYCLE, DARK, GRID, INK, MUTED
 WIDTH = 7.0  # inches; 96 CSS pixels each in the page
 DPI = 192  # two pixels a CSS pixel
 LOSSY = 85  # of WebP
+LOSSLESS = {"lossless": True, "quality": 50}  # more takes longer for no fewer bytes
 READABLE = 9  # CSS pixels, of the smallest text on a narrow screen
 BADGE = {
     "color": "#fffffe",
@@ -82,10 +85,10 @@ def show(fig: Figure, name: str, finding: str, how: str = "") -> None:
     The book numbers the figure; ``{numref}`fig-PAGE-NAME``` refers to it (book/_ext/shown_figure.py). The numbers that
     it shows go along as CSV. Raises ValueError where the finding is no sentence.
 
-    Both versions are lossless WebP, so a page shows exactly the pixels that were drawn, at half of PNG's size. Lossy
-    WebP gains nothing: photographs are enlarged without interpolation, and with their noise it needs as many bytes at
-    42 dB, while text and curves need more. In the notebook the images are part of the output; the book makes files of
-    them (book/_ext/figure_files.py), and ``loading="lazy"`` keeps browsers from fetching the version that is hidden.
+    Both versions are WebP, without loss but for photographs. The dark version of photographs is no second copy of them:
+    it has only the pixels that are not as on light pages, paper and text, and lies over the light one (style.css). In
+    the notebook the images are part of the output; the book makes files of them (book/_ext/figure_files.py), and
+    ``loading="lazy"`` keeps browsers from fetching a version that is hidden.
     """
     if not finding.endswith("."):
         raise ValueError(
@@ -93,16 +96,18 @@ def show(fig: Figure, name: str, finding: str, how: str = "") -> None:
         )
     finding = re.sub(r"(?<![\w.])-(?=\d)", "−", finding)
     numbers = drawn(fig)
-    light = _webp(fig, transparent=False)
-    fig.set_layout_engine("none")  # which was found for the light version
+    fig.draw_without_rendering()
+    fig.set_layout_engine("none")  # each drawing would settle the layout a little more
+    light, over = _webp(fig, transparent=False), any(ax.images for ax in fig.axes)
+    before = _pixels(fig) if over else None
     recolour(fig)
-    dark = _webp(fig, transparent=True)
+    dark = _changed(before, _pixels(fig)) if over else _webp(fig, transparent=True)
     width, height = (round(96 * inches) for inches in fig.get_size_inches())
     least = round(width * READABLE / smallest(fig))
     plt.close(fig)
     alt = html.escape(finding, quote=True)
     # Hidden here, not only by the book's style sheet: other viewers show the light version alone.
-    versions = (("light", light, ""), ("dark", dark, "; display: none"))
+    versions = (("light", light, ""), ("dark over" if over else "dark", dark, "; display: none"))
     images = "".join(
         f'<img class="only-{theme} figure" alt="{alt}" width="{width}" height="{height}" '
         f'style="max-width: 100%; min-width: {least}px; height: auto{hidden}" loading="lazy" decoding="async" '
@@ -149,7 +154,7 @@ _PARTNER = {
 
 def _webp(fig: Figure, transparent: bool) -> bytes:
     """Without loss, or, where that is larger and the figure shows photographs, at the quality LOSSY."""
-    ways = [{"lossless": True, "quality": 50}]  # more takes longer for no fewer bytes
+    ways = [LOSSLESS]
     if any(ax.images for ax in fig.axes):
         ways.append({"quality": LOSSY})
     found = []
@@ -158,3 +163,18 @@ def _webp(fig: Figure, transparent: bool) -> bytes:
         fig.savefig(file, format="webp", transparent=transparent, pil_kwargs=way)
         found.append(file.getvalue())
     return min(found, key=len)
+
+
+def _pixels(fig: Figure) -> np.ndarray:
+    """A figure as it is drawn, (H, W, 4)."""
+    canvas = FigureCanvasAgg(fig)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())
+
+
+def _changed(before: np.ndarray, after: np.ndarray) -> bytes:
+    """The pixels that have changed, as lossless WebP that is transparent elsewhere."""
+    same = (before == after).all(-1, keepdims=True)
+    file = io.BytesIO()
+    Image.fromarray(np.where(same, np.uint8(0), after)).save(file, "webp", **LOSSLESS)
+    return file.getvalue()

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
@@ -38,6 +39,12 @@ class GMap:
     @property
     def signed(self) -> bool:
         return bool(self.g.min() < 0)
+
+
+def label(ax: Axes, text: str, point: tuple[float, float], spot: tuple[float, float]) -> None:
+    """A name ``spot`` points to the right of and above a point of a plot, or to its left where that is negative."""
+    side = "left" if spot[0] > 0 else "right"
+    ax.annotate(text, point, spot, textcoords="offset points", size=11, ha=side)
 
 
 def images(
