@@ -20,14 +20,14 @@ SIDE = 256  # pixels
 COLUMNS = ["model", "level", "parameters", "operations", "seconds", "training", "step"]
 
 
-def operations(module: nn.Module) -> int:
+def operations(module: nn.Module, side: int = SIDE) -> int:
     """Multiplications, each with an addition, in the convolutions and matrix products that restore one image.
 
-    What is not PyTorch's, a library's denoiser, counts none.
+    The image has ``side`` x ``side`` pixels. What is not PyTorch's, a library's denoiser, counts none.
     """
     learned = any(True for _ in module.parameters())  # with a gradient none takes its compiled way
     with FlopCounterMode(display=False) as counter, torch.set_grad_enabled(learned):
-        module(torch.zeros(1, 1, SIDE, SIDE, requires_grad=learned), 25.0)
+        module(torch.zeros(1, 1, side, side, requires_grad=learned), 25.0)
     return counter.get_total_flops() // 2
 
 

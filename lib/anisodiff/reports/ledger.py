@@ -83,6 +83,8 @@ def verdict(
 
 def _entries(name: str, table: dict) -> Iterator[Entry]:
     for row, cells in table["rows"].items():
+        if row in table.get("claims", {}):
+            continue  # its numbers stand in sentences that a page tests
         for column, cell in zip(table["columns"], cells, strict=True):
             numbers = np.atleast_1d(cell) if cell is not None else ()
             for metric, published in zip(table["metrics"], numbers, strict=len(numbers) > 0):

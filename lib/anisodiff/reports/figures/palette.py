@@ -66,6 +66,9 @@ MODELS = {
     "dct-8-searched": (PINK, "P"),
     "dct-8-transform": (SKY, "s"),
     "dct-16-learned": (RED, "*"),
+    "ffdnet-narrow": (GREEN, "p"),
+    "ffdnet-narrow-one-level": (PINK, "p"),
+    "drunet-lite": (RED, "h"),
     # What finds borders:
     "border-classifier": (BLUE, "P"),
     "border-classifier-universal": (RED, "X"),
