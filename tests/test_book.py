@@ -138,7 +138,7 @@ def test_measured_fails_clearly(scores):
         "tuned gaussian 25": "is not MODEL",
         "tuned gaussian 30 psnr": "'30'.*levels 25",
         "tuned gaussian 25 lpips": "'lpips'.*psnr, ssim",
-        "tunned gaussian 25 psnr": "learned-gaussian, tuned-gaussian",
+        "tunned gaussian 25 psnr": "such as tuned-gaussian, learned-gaussian",
     }.items():
         with pytest.raises((bound_numbers.UnknownNumber, FileNotFoundError), match=message):
             bound_numbers.measured(key)
