@@ -200,5 +200,5 @@ def by_seed(level: float, metric: str = "psnr") -> dict[str, list[float]]:
             for one in records.seeds(name)
         ]
         for name in several
-        if level in catalogue.levels(name, "gaussian", where)
+        if level in catalogue.levels(f"{name}-seed-1", "gaussian", where)
     }

@@ -43,7 +43,8 @@ def measure(name: str, level: float) -> tuple:
     """A row of the table: COLUMNS, times in seconds.
 
     A training takes its steps times the time of one, measured now, for the weights may have been made on a busy
-    machine; a tuning what it took. Without weights a model is built untrained.
+    machine; a tuning what it took, and so a training whose steps differ: stage by stage, or by L-BFGS. Without weights
+    a model is built untrained.
     """
     run = runs.Run(name, "gaussian", level)
     restorer = (
@@ -53,7 +54,8 @@ def measure(name: str, level: float) -> tuple:
     )
     restoring, counted = seconds(restorer), operations(restorer.module)
     one, took = None, restorer.header.get("seconds")
-    if run.makes == "train":
+    uneven = "greedy" in run.settings or run.settings.get("optimiser") == "lbfgs"
+    if run.makes == "train" and not uneven:
         one = step(run, restorer.module)
         took = one * run.settings["steps"]
     return name, level, restorer.parameters, counted, restoring, took, one

@@ -93,6 +93,7 @@ def _entries(name: str, table: dict) -> Iterator[Entry]:
 
 def _entry(name: str, table: dict, row: str, column, metric: str, published: float) -> Entry:
     models = _by_row(table.get("ours", {}), row, [])
+    models = [model for model in models if _scored(model, *table["scored"][column])]
     ours = tuple((model, _measured(table, row, column, metric, model)) for model in models)
     why, tolerance, passing = _found(table.get("why", {}), row, column, metric), np.nan, ()
     given = next((word for word in GIVEN if _found(table.get(word, {}), row, column, metric)), None)
@@ -163,6 +164,11 @@ def _measured(table: dict, row: str, column, metric: str, model: str) -> Interva
         return (float(costs.read().loc[model, level][_name(table, row, column)]),) * 3
     values = comparison.scores(model, _name(table, row, metric), level, collection)
     return mean_interval(values, records.clusters(values.index, collection))
+
+
+def _scored(model: str, collection: str, level: float) -> bool:
+    """Whether the study scores a model there; costs are those of all models."""
+    return collection == "costs" or level in catalogue.levels(model, "gaussian", collection)
 
 
 def _mean(table: dict, column, metric: str, model: str) -> float:

@@ -5,7 +5,7 @@ from collections import Counter
 from ..borders import human, recorded
 from ..study import catalogue, evaluation, protocol, runs, store
 from ..study.store import Artefact, State
-from . import budgets, conventions, costs, zebra
+from . import budgets, conventions, costs, timing, zebra
 
 
 def artefacts() -> dict[str, Artefact]:
@@ -20,6 +20,8 @@ def artefacts() -> dict[str, Artefact]:
     if conventions.COLLECTION in catalogue.study()["further"]["collections"]:
         found += [conventions.artefact(), zebra.artefact()]  # of the same photographs
     found.append(costs.artefact())
+    if "tnrd" in catalogue.names():
+        found.append(timing.artefact())
     if budgets.compared("pixels"):
         found.append(budgets.artefact())
     ordered = {}
@@ -71,7 +73,11 @@ def plan() -> dict[str, list[str]]:
     before = {
         name: [one.name for one in known[name].starts_from if one.name in todo] for name in todo
     }
-    clocked = [one.name for one in (costs.artefact(), budgets.artefact()) if one.name in before]
+    clocked = [
+        one.name
+        for one in (costs.artefact(), budgets.artefact(), timing.artefact())
+        if one.name in before
+    ]
     for at, name in enumerate(clocked):  # last and one by one, when the machine is quiet
         before[name] = [other for other in todo if other not in clocked[at:]]
     return before

@@ -12,7 +12,8 @@
 ``train``
 ``grid``           the problems and levels it is made for and scored on
 ``collections``    where it is scored beside the protocol
-``vary``           what may vary; ``unshipped``: what varies without its weights being shipped
+``vary``           what may vary, at the problems and levels of ``vary_at`` alone where it is given; ``unshipped``: what
+                   varies without its weights being shipped
 =================  ============================================================================================
 
 ``study/schema.json`` is the format.
@@ -186,6 +187,7 @@ def entry(name: str) -> Entry:
     made_of = _full(kind, listed.pop(kind))
     listed["fixed"] = listed.pop("arguments", {})
     listed["grid"] = _grid(listed.get("grid", {}))
+    vary_at = _grid(listed.pop("vary_at", listed["grid"]))
     listed["collections"] = [
         collection
         for name in listed.get("collections", [])
@@ -202,6 +204,7 @@ def entry(name: str) -> Entry:
         summary=f"{found.summary}, {how}",
         fixed=found.fixed | own,
         init_from=start,
+        grid=vary_at,
         collections=[],
         shipped=found.shipped and not varied.keys() & set(found.unshipped),
     )
