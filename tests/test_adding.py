@@ -66,8 +66,9 @@ ENTRY = """
   summary: one that was added
   {made_of}
   train: {{steps: 100, batch: 4, crop: 32, rate: 0.02, every: 50, validation: 4}}
-  grid: {{gaussian: [25]}}
+  grid: {{gaussian: [15, 25]}}
   vary: {{seed: [1]}}
+  vary_at: {{gaussian: [25]}}
 """
 
 
@@ -115,6 +116,10 @@ def test_one_file_and_one_entry_make_a_model(name, source, made_of, file, librar
     (library.parent / "study/added.yml").write_text(ENTRY.format(name=name, made_of=made_of))
 
     assert {name, f"{name}-seed-1"} <= set(catalogue.names())
+    assert [catalogue.levels(one, "gaussian") for one in (name, f"{name}-seed-1")] == [
+        [15, 25],
+        [25],
+    ]
     assert (name, "gaussian") in catalogue.scored()
     run = runs.Run(name, "gaussian", 25, "smoke")
     assert run in runs.grid("smoke")

@@ -171,6 +171,9 @@ MISTAKES = {
         "a level twice": given("grid", {"gaussian": [15, 15]}),
         "an unknown collection": given("collections", ["kodak"]),
         "seeds that are no numbers": given("vary", {"seed": ["one"]}),
+        "levels of what does not vary": lambda entry: entry.update(
+            vary_at=entry.pop("vary") and {"gaussian": [25]}
+        ),
         "a size of no level": given("sizes", {"low": {"size": 3}}),
     },
     "perona-malik": {

@@ -76,10 +76,7 @@ MODELS = {
     "tnrd-greedy-joint": (GREEN, ">"),
     "tnrd-lbfgs": (PINK, "h"),
     "tnrd-splines": (GRAY, "X"),
-    "tnrd-7x7-stages-8": (BLUE, "*", "--"),
-    "tnrd-counts": (RED, "p"),
-    "tnrd-poisson": (BLUE, ">"),
-    "bm3d-anscombe": (GRAY, "p"),
+    "tnrd-stages-8": (BLUE, "*", "--"),
     # What finds borders:
     "border-classifier": (BLUE, "P"),
     "border-classifier-universal": (RED, "X"),
