@@ -53,7 +53,6 @@ NAMES = {  # by the study's name: a reader's, and the page, or the section of on
     "tnrd-short": ("TNRD 5×5, short", "tnrd"),
     "tnrd-greedy": ("TNRD, stage by stage", "tnrd"),
     "tnrd-greedy-joint": ("TNRD, stage by stage, then all", "tnrd"),
-    "tnrd-lbfgs": ("TNRD, L-BFGS", "tnrd"),
     "tnrd-splines": ("TNRD, splines", "tnrd"),
     "tnrd-tied": ("TNRD, tied", "tnrd"),
     "tnrd-rising": ("TNRD, rising", "tnrd"),

@@ -74,7 +74,6 @@ MODELS = {
     "tnrd-short": (SKY, "D"),
     "tnrd-greedy": (OCHRE, "D"),
     "tnrd-greedy-joint": (GREEN, ">"),
-    "tnrd-lbfgs": (PINK, "h"),
     "tnrd-splines": (GRAY, "X"),
     "tnrd-stages-8": (BLUE, "*", "--"),
     # What finds borders:
