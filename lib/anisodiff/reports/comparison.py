@@ -119,11 +119,16 @@ def kind(model: str) -> str:
 def promises(model: str) -> tuple[str, ...]:
     """What a model for Gaussian noise keeps of every image, whatever it has learned: ``mean``, ``range``, both or none.
 
-    A diffusion with g >= 0 and a step within its bound keeps both, any other one the mean. Of the libraries' methods
-    total variation, as a minimiser, keeps both, and non-local means, which are means of pixels, keep the range.
+    A diffusion with g >= 0 and a step within its bound keeps both, any other one the mean. Of TNRD what has two
+    differences for filters and no reaction keeps the mean, and the range too where its functions rise. Of the
+    libraries' methods total variation, as a minimiser, keeps both, and non-local means, which are means of pixels, keep
+    the range.
     """
     if kind(model) != "diffusion":
         return LIBRARIES.get(model, ())
+    fixed = catalogue.entry(model).fixed
+    if fixed.get("differences") and fixed["reaction"] == "none":
+        return ("mean", "range") if fixed.get("functions") == "rising" else ("mean",)
     module = restorers.load(model, "gaussian", 25).module
     if not isinstance(module, Diffusion):
         return ()
