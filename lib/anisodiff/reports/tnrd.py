@@ -44,7 +44,7 @@ def diffusion_gap(u: np.ndarray, tau: float = 0.2, told: float = 1.0) -> float:
     stage = Stage(3, 8, reaction="none", differences=True).double()
     with torch.no_grad():
         drawn = stage.influence.weights[0] + 0.5 * torch.randn(NODES).double()
-        stage.influence.weights[:] = (drawn - drawn.flip(0)) / 2  # odd: no flux where it is flat
+        stage.influence.weights.copy_((drawn - drawn.flip(0)) / 2)  # odd: no flux where it is flat
         given = torch.from_numpy(u.astype(float))[None, None]
 
         def g(difference: Tensor) -> Tensor:  # the kernels have length one
