@@ -74,8 +74,12 @@ MODELS = {
     "tnrd-short": (SKY, "D"),
     "tnrd-greedy": (OCHRE, "D"),
     "tnrd-greedy-joint": (GREEN, ">"),
+    "tnrd-lbfgs": (PINK, "h"),
     "tnrd-splines": (GRAY, "X"),
     "tnrd-stages-8": (BLUE, "*", "--"),
+    "tnrd-counts": (RED, "p"),
+    "tnrd-poisson": (BLUE, ">"),
+    "bm3d-anscombe": (GRAY, "p"),
     # What finds borders:
     "border-classifier": (BLUE, "P"),
     "border-classifier-universal": (RED, "X"),
