@@ -141,17 +141,21 @@ def alone(stage: Stage, u: np.ndarray) -> np.ndarray:
 
 def read_off(
     module: TNRD, states: list[np.ndarray], others: list[np.ndarray]
-) -> tuple[float, float]:
-    """The share of filters that do :func:`alone`, to the states of one image, what :func:`effects` say on another.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of the filters that sharpen, and of those that smooth, by :func:`alone` on the states of one image, the shares of
+    which :func:`effects` say so on another, (2).
 
     And the same with the function of the next filter in the place of each one's own.
     """
-    right, shuffled = [], []
+    does, says, neighbours = [], [], []
     for stage, u, other in zip(module.stages, states, others, strict=False):
-        does, says = alone(stage, u) > 0, effects(stage, other).sharpens.to_numpy() > 0.5
-        right.append(does == says)
-        shuffled.append(does == np.roll(says, 1))
-    return float(np.mean(right)), float(np.mean(shuffled))
+        does.append(alone(stage, u) > 0)
+        says.append(effects(stage, other).sharpens.to_numpy() > 0.5)
+        neighbours.append(np.roll(says[-1], 1))
+    does, says, neighbours = map(np.concatenate, (does, says, neighbours))
+    return tuple(
+        np.array([said[does].mean(), 1 - said[~does].mean()]) for said in (says, neighbours)
+    )
 
 
 def _responses(stage: Stage, u: np.ndarray) -> tuple[Tensor, Tensor]:
