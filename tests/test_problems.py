@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import convolve, gaussian_filter
 
 from anisodiff import problems
 from anisodiff.data import collections
@@ -18,7 +18,15 @@ from anisodiff.methods.solvers.biharmonic import Biharmonic
 from anisodiff.methods.solvers.wiener import Wiener
 from anisodiff.metrics.distortion import psnr
 from anisodiff.problems import PROBLEMS, parse, problem, seeded
-from anisodiff.problems.operators import BicubicDownsample, GaussianBlur, Identity, Mask
+from anisodiff.problems.operators import (
+    BicubicDownsample,
+    Fourier,
+    GaussianBlur,
+    Identity,
+    Mask,
+    PeriodicBlur,
+    gaussian_kernel,
+)
 
 SHAPE = (11, 8)  # odd and even, not square, smaller than the widest kernel
 
@@ -132,6 +140,8 @@ def test_the_suite_meets_every_operator():
         Mask,
         GaussianBlur,
         BicubicDownsample,
+        PeriodicBlur,
+        Fourier,
     }
 
 
@@ -183,6 +193,49 @@ def test_gradients_pass_through_an_operator_first_used_without(kind, level):
     x = normal(*shape).requires_grad_()
     operator.prox_l2(x, operator.A(x), 1.0).sum().backward()
     assert x.grad is not None
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3])
+def test_the_periodic_blur_is_scipys_at_the_pixels_kept(factor):
+    x, kernel = normal(3, 12, 18), gaussian_kernel(1.6, 7)
+    blurred = convolve(x.numpy(), np.outer(kernel, kernel)[None], mode="wrap")
+    found = PeriodicBlur((12, 18), kernel, factor).A(x)
+    np.testing.assert_allclose(found, blurred[:, ::factor, ::factor], rtol=0, atol=1e-12)
+    assert sum(kernel) == pytest.approx(1) and kernel[3] == max(kernel)
+
+
+def test_the_real_fourier_transform_keeps_what_the_complex_one_keeps():
+    operator = drawn(PROBLEMS["fourier"], 0.5, (10, 13))
+    mask, x = operator.mask, normal(10, 13)
+    kept = torch.fft.ifft2(mask * torch.fft.fft2(x, norm="ortho"), norm="ortho")
+    torch.testing.assert_close(operator.A_adjoint(operator.A(x)), kept.real)
+    assert kept.imag.abs().max() < 1e-12 and mask.double().mean().item() == pytest.approx(
+        0.5, abs=0.1
+    )
+    assert mask[:, 0].all()  # the mean is measured
+    with pytest.raises(ValueError, match="symmetric along axis 0"):
+        Fourier(torch.arange(12).reshape(4, 3) > 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("periodic-gaussian,1.6,side=8", "odd number, got 8"),
+        ("periodic-uniform,4", "odd number, got 4"),
+        ("blur-downsample,2.5", "whole number of at least 2, got 2.5"),
+        ("blur-downsample,2,deviation=0", "above 0, got 0"),
+        ("missing-pixels,1.5", "at most 1, got 1.5"),
+    ],
+)
+def test_a_kernel_that_is_none_is_named(text, message):
+    with pytest.raises(ValueError, match=message):
+        parse(text)
+
+
+@pytest.mark.parametrize("name", ["missing-pixels", "fourier"])
+def test_what_was_lost_must_come_with_the_measurement(name):
+    with pytest.raises(ValueError, match=f"{name}: which .* give the problem of the measurement"):
+        problem(name, 0.5).placed((8, 8))
 
 
 # What the problems measure.

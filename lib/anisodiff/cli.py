@@ -47,6 +47,15 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument(
         "--model", default="perona-malik", help="name of a model (default: %(default)s)"
     )
+    restore.add_argument(
+        "--method",
+        metavar="NAME",
+        help="solve the problem by this in place of a model: pnp-hqs, red-fixed-point, ...",
+    )
+    restore.add_argument(
+        "--denoiser", metavar="MODEL", help="the denoiser that such a method is to use"
+    )
+    restore.add_argument("--steps", type=int, help="of such a method (default: its own)")
     _what(restore)
 
     fit = _command(

@@ -207,6 +207,12 @@ def _load(asked):
     from .methods.device import chosen
     from .study import restorers
 
+    method, denoiser = getattr(asked, "method", None), getattr(asked, "denoiser", None)
+    if method:
+        steps = {} if asked.steps is None else {"steps": asked.steps}
+        return restorers.solver(method, denoiser, _problem(asked), chosen(asked.device), **steps)
+    if denoiser or getattr(asked, "steps", None):
+        raise ValueError("--denoiser and --steps belong to a --method")
     restorer = restorers.load(
         asked.model, problem=_problem(asked), seed=asked.seed, device=chosen(asked.device)
     )

@@ -1,4 +1,4 @@
-"""Blur by a Gaussian, with or without noise after it."""
+"""Blur by a Gaussian or by a square of equal weights, with or without noise after it."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from scipy.ndimage import gaussian_filter
 
 from .base import Problem
 from .noise import add_white
-from .operators import GaussianBlur
+from .operators import GaussianBlur, PeriodicBlur, gaussian_kernel
 
 
 @dataclass(frozen=True)
@@ -33,3 +33,59 @@ class Blur(Problem):
 
     def add_noise(self, y, rng):
         return add_white(y, self.sigma, rng)
+
+
+@dataclass(frozen=True)
+class PeriodicGaussian(Problem):
+    """``y = k * x + sigma n``, ``n ~ N(0, 1)``: convolution with a Gaussian that is cut off, periodic boundary.
+
+    ``deviation`` of the kernel in pixels and its ``side``, an odd number of pixels; ``sigma``, the standard deviation
+    of the noise, in gray levels.
+    """
+
+    deviation: float
+    side: int = 25
+    sigma: float = 0.0
+
+    name, unit = "periodic-gaussian", "standard deviation of the kernel, pixels"
+    levels, highest = (0.8, 1.6, 3.2), 20
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_side(self.name, self.side)
+
+    def draw_operator(self, shape, rng):
+        return PeriodicBlur(shape, gaussian_kernel(self.deviation, int(self.side)))
+
+    def add_noise(self, y, rng):
+        return add_white(y, self.sigma, rng)
+
+
+@dataclass(frozen=True)
+class PeriodicUniform(Problem):
+    """``y = k * x + sigma n``, ``n ~ N(0, 1)``: means over squares of ``side`` pixels, odd, periodic boundary.
+
+    ``sigma``, the standard deviation of the noise, in gray levels.
+    """
+
+    side: int
+    sigma: float = 0.0
+
+    name, unit = "periodic-uniform", "side of the kernel, pixels"
+    levels, highest = (3, 5, 9), 99
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_side(self.name, self.side)
+
+    def draw_operator(self, shape, rng):
+        return PeriodicBlur(shape, [1 / self.side] * int(self.side))
+
+    def add_noise(self, y, rng):
+        return add_white(y, self.sigma, rng)
+
+
+def check_side(name: str, side: float) -> None:
+    """ValueError unless the side of a kernel is an odd number of pixels."""
+    if side != int(side) or not side % 2 or side < 1:
+        raise ValueError(f"{name}: the side of the kernel must be an odd number, got {side!r}")

@@ -6,7 +6,9 @@ length: a 256 x 256 image is transformed in a few milliseconds. They are kept as
 """
 
 import math
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -99,7 +101,46 @@ class GaussianBlur(LinearOperator):
         return torch.where(self.eigenvalues < 0, -1, 1).to(like)
 
 
-class BicubicDownsample(LinearOperator):
+class Separable(LinearOperator):
+    """``A x = R x C'``: a matrix along each axis, ``R = matrix(H, *parameters)`` and ``C = matrix(W, *parameters)``.
+
+    ``matrix`` gives float64 of at most as many rows as columns and is called once for each length. The SVD is that of
+    the two matrices: singular values ``s_i t_j``.
+    """
+
+    def __init__(self, shape: tuple[int, int], matrix: Callable[..., np.ndarray], *parameters):
+        self.in_shape = tuple(shape)
+        self._axes = [_decomposed(length, matrix, parameters) for length in self.in_shape]
+        self.out_shape = tuple(len(axis.matrix) for axis in self._axes)
+
+    @property
+    def singular_values(self) -> Tensor:
+        rows, columns = (axis.values for axis in self._axes)
+        return torch.from_numpy(np.outer(rows, columns))
+
+    def A(self, x: Tensor) -> Tensor:
+        return _along_both(x, *(axis.matrix for axis in self._axes))
+
+    def A_adjoint(self, y: Tensor) -> Tensor:
+        return _along_both(y, *(axis.matrix.T for axis in self._axes))
+
+    def U(self, spectrum: Tensor) -> Tensor:
+        rows, columns = self.out_shape
+        return _along_both(spectrum[..., :rows, :columns], *(axis.left for axis in self._axes))
+
+    def U_adjoint(self, y: Tensor) -> Tensor:
+        (rows, columns), (fewer_rows, fewer_columns) = self.in_shape, self.out_shape
+        spectrum = _along_both(y, *(axis.left.T for axis in self._axes))
+        return pad(spectrum, (0, columns - fewer_columns, 0, rows - fewer_rows))
+
+    def V(self, spectrum: Tensor) -> Tensor:
+        return _along_both(spectrum, *(axis.right for axis in self._axes))
+
+    def V_adjoint(self, x: Tensor) -> Tensor:
+        return _along_both(x, *(axis.right.T for axis in self._axes))
+
+
+class BicubicDownsample(Separable):
     """Antialiased bicubic downsampling by a whole ``factor``, as by Pillow and MATLAB's ``imresize``.
 
     Along each axis, ``y_i = sum_j k((j + 1/2 - c_i) / factor) x_j`` with ``c_i = (i + 1/2) factor``, weights of sum 1,
@@ -107,49 +148,77 @@ class BicubicDownsample(LinearOperator):
     ``(d c b a | a b c d | d c b a)``, as MATLAB's; Pillow leaves out what lies outside. A side of n pixels becomes
     ``ceil(n / factor)``.
 
-    The SVD of ``A = R x C'`` is that of the two matrices: singular values ``s_i t_j``.
-
     Source: Keys, IEEE TASSP 29 (1981), 1153-1160, equation 15.
     """
 
     def __init__(self, shape: tuple[int, int], factor: int):
-        self.in_shape = tuple(shape)
         self.factor = int(factor)
-        self.out_shape = tuple(-(-length // self.factor) for length in self.in_shape)
+        super().__init__(shape, _bicubic, self.factor)
 
-    @property
-    def singular_values(self) -> Tensor:
-        rows, columns = (_bicubic_svd(length, self.factor)[1] for length in self.in_shape)
-        return torch.from_numpy(np.outer(rows, columns))
+
+class PeriodicBlur(Separable):
+    """Convolution with ``k k'``, periodic boundary, of which every ``factor``-th pixel is kept, from the first on.
+
+    ``kernel``: the numbers of ``k``, an odd count, of sum 1. A side of n pixels becomes ``ceil(n / factor)``; where
+    the factor does not divide it, the last pixels kept are nearer to the first ones than the others to each other.
+    """
+
+    def __init__(self, shape: tuple[int, int], kernel: Sequence[float], factor: int = 1):
+        self.kernel, self.factor = tuple(map(float, kernel)), int(factor)
+        super().__init__(shape, _periodic, self.kernel, self.factor)
+
+
+class Fourier(LinearOperator):
+    """The coefficients of a real Fourier transform that a mask keeps, 0 for the others; periodic.
+
+    ``A x = M H x`` with the orthonormal Hartley transform H along each axis, ``H_jk = cas(2 pi j k / n) / sqrt(n)``,
+    ``cas t = cos t + sin t``. It holds the same as the complex Fourier transform: where the mask is symmetric,
+    ``m[-j, -k] = m[j, -k] = m[-j, k] = m[j, k]``, the coefficients kept are those of that with the same mask.
+    ``mask``: (H, W) bool. Raises ValueError for another mask, or for one that is not symmetric.
+    """
+
+    def __init__(self, mask: Tensor):
+        self.mask = Mask(mask).mask
+        for axis in (0, 1):
+            if not torch.equal(mask, mask.flip(axis).roll(1, axis)):
+                raise ValueError(f"expected a mask that is symmetric along axis {axis}")
+        self.in_shape = self.out_shape = tuple(mask.shape)
+        self.singular_values = mask.double()
 
     def A(self, x: Tensor) -> Tensor:
-        return _along_both(x, *(_bicubic(length, self.factor) for length in self.in_shape))
-
-    def A_adjoint(self, y: Tensor) -> Tensor:
-        return _along_both(y, *(_bicubic(length, self.factor).T for length in self.in_shape))
-
-    def U(self, spectrum: Tensor) -> Tensor:
-        rows, columns = self.out_shape
-        return _along_both(spectrum[..., :rows, :columns], *self._left)
-
-    def U_adjoint(self, y: Tensor) -> Tensor:
-        (rows, columns), (fewer_rows, fewer_columns) = self.in_shape, self.out_shape
-        spectrum = _along_both(y, *(left.T for left in self._left))
-        return pad(spectrum, (0, columns - fewer_columns, 0, rows - fewer_rows))
+        return torch.where(self.mask.to(x.device), self.V_adjoint(x), 0)
 
     def V(self, spectrum: Tensor) -> Tensor:
-        return _along_both(spectrum, *self._right)
+        return _along_both(spectrum, *map(_hartley, self.in_shape))
 
-    def V_adjoint(self, x: Tensor) -> Tensor:
-        return _along_both(x, *(right.T for right in self._right))
+    V_adjoint = V  # it is symmetric and its own inverse
 
-    @property
-    def _left(self):
-        return [_bicubic_svd(length, self.factor)[0] for length in self.in_shape]
+    def U(self, spectrum: Tensor) -> Tensor:
+        return spectrum
 
-    @property
-    def _right(self):
-        return [_bicubic_svd(length, self.factor)[2] for length in self.in_shape]
+    U_adjoint = U
+
+
+def gaussian_kernel(deviation: float, side: int) -> tuple[float, ...]:
+    """``exp(-j^2 / (2 deviation^2))`` for ``side`` pixels around 0, an odd number, of sum 1."""
+    weights = np.exp(-0.5 * (np.arange(side) - side // 2) ** 2 / deviation**2)
+    return tuple((weights / weights.sum()).tolist())
+
+
+class _Axis(NamedTuple):
+    """``matrix = left diag(values) right'``, with zeros up to the number of columns."""
+
+    matrix: np.ndarray
+    left: np.ndarray
+    values: np.ndarray
+    right: np.ndarray
+
+
+@lru_cache(maxsize=32)
+def _decomposed(length: int, matrix: Callable[..., np.ndarray], parameters: tuple) -> _Axis:
+    made = matrix(length, *parameters)
+    left, values, right = np.linalg.svd(made, full_matrices=True)
+    return _Axis(made, left, np.pad(values, (0, length - len(values))), right.T)
 
 
 def _along_both(x: Tensor, rows: np.ndarray, columns: np.ndarray) -> Tensor:
@@ -180,7 +249,6 @@ def _blur_eigenvalues(length: int, variance: float) -> np.ndarray:
     return kernel[0] + 2 * np.cos(angles) @ kernel[1:]
 
 
-@lru_cache(maxsize=16)
 def _bicubic(length: int, factor: int) -> np.ndarray:
     """The downsampling of an axis, (ceil(length / factor), length)."""
     matrix = np.zeros((-(-length // factor), length))
@@ -194,11 +262,20 @@ def _bicubic(length: int, factor: int) -> np.ndarray:
     return matrix
 
 
+def _periodic(length: int, kernel: tuple[float, ...], factor: int) -> np.ndarray:
+    """The convolution of an axis and what is kept of it, (ceil(length / factor), length)."""
+    matrix = np.zeros((-(-length // factor), length))
+    for i, row in enumerate(matrix):
+        taps = i * factor + np.arange(len(kernel)) - len(kernel) // 2
+        np.add.at(row, taps % length, kernel)
+    return matrix
+
+
 @lru_cache(maxsize=16)
-def _bicubic_svd(length: int, factor: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """U, the singular values with zeros up to ``length``, and V, of one axis."""
-    left, values, right = np.linalg.svd(_bicubic(length, factor), full_matrices=True)
-    return left, np.pad(values, (0, length - len(values))), right.T
+def _hartley(length: int) -> np.ndarray:
+    """The orthonormal Hartley transform as a matrix, (length, length), symmetric."""
+    angles = 2 * np.pi / length * np.outer(np.arange(length), np.arange(length))
+    return (np.cos(angles) + np.sin(angles)) / length**0.5
 
 
 def _keys(t: np.ndarray) -> np.ndarray:

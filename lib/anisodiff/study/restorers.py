@@ -1,5 +1,6 @@
 """Models of the study with their weights, ready to restore."""
 
+import inspect
 import re
 import warnings
 from dataclasses import replace
@@ -10,6 +11,8 @@ import torch
 from torch import nn
 
 from ..data import provenance
+from ..methods import solvers
+from ..methods.denoisers.any_level import AnyLevel
 from ..methods.device import chosen
 from ..methods.restorer import Restorer
 from ..problems import PROBLEMS, Problem, problem
@@ -90,6 +93,54 @@ def load(
             stacklevel=2,
         )
     return open_weights(replace(wanted, level=nearest), problem, device)
+
+
+def at_any_level(name: str, device: str | None = None) -> AnyLevel:
+    """A model of the study as a denoiser for Gaussian noise of any level: told it, or with weights for several.
+
+    Raises FileNotFoundError where it has no weights for Gaussian noise, and ValueError for a model that restores
+    nothing or needs the clean image.
+    """
+    made = levels_with_weights(name, "gaussian") or [load(name).problem.level]
+    told = Run(name, "gaussian", made[0]).all_levels
+    loaded = {
+        level: load(name, level=level, device=device) for level in made[: 1 if told else None]
+    }
+    if not all(one.restores for one in loaded.values()):
+        raise ValueError(f"{name} finds borders: it restores nothing")
+    modules = {level: one.module for level, one in loaded.items()}
+    return AnyLevel(modules, (made[0], made[-1]) if told else None)
+
+
+def solver(
+    method: str,
+    denoiser: str | None = None,
+    problem: Problem | None = None,
+    device: str | None = None,
+    **settings: float,
+) -> Restorer:
+    """A method of :mod:`~anisodiff.methods.solvers` by name, with a denoiser of the study by name where it takes one.
+
+    ``settings`` are the method's own: steps, level and strength of plug-and-play, for instance. Raises ValueError for
+    an unknown method or setting, for a denoiser that is missing or too many, and as :func:`at_any_level`.
+    """
+    kinds = solvers.found()
+    if method not in kinds:
+        raise ValueError(f"unknown method {method!r}; there are: {', '.join(kinds)}")
+    kind = kinds[method]
+    known = list(inspect.signature(kind).parameters)
+    if ("denoiser" in known) != (denoiser is not None):
+        wants = "needs a denoiser of the study" if "denoiser" in known else "takes no denoiser"
+        raise ValueError(f"{method} {wants}, got {denoiser!r}")
+    for setting in settings:
+        if setting not in known or setting == "denoiser":
+            own = [one for one in known if one != "denoiser"]
+            raise ValueError(
+                f"{method}: unknown setting {setting!r}; there are: {', '.join(own) or 'none'}"
+            )
+    given = {} if denoiser is None else {"denoiser": at_any_level(denoiser, device)}
+    name = method if denoiser is None else f"{method} with {denoiser}"
+    return Restorer(name, kind(**given, **settings), problem, device=chosen(device))
 
 
 def levels_with_weights(name: str, problem: str, seed: int = 0) -> list[float]:
