@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from family import noise
+from family import noise, photograph
 
 from anisodiff.methods.denoisers.drunet import DRUNet
 from anisodiff.methods.denoisers.ffdnet import FFDNet
@@ -89,5 +89,18 @@ def test_without_biases_a_network_follows_the_scale_of_image_and_noise():
 def test_what_makes_no_network_is_refused():
     with pytest.raises(ValueError, match="got depth 1 and filters 64"):
         FFDNet(1)
+    with pytest.raises(ValueError, match=r"four if they pass on images.*filters 3"):
+        FFDNet(4, 3, passing=True)
+    with pytest.raises(ValueError, match="no image to pass on"):
+        FFDNet(4, 6, norm=True, passing=True)
     with pytest.raises(ValueError, match=r"at least two scales .* got \[32\]"):
         DRUNet([32])
+
+
+def test_a_network_that_passes_its_image_on_starts_at_the_identity_and_learns():
+    x = torch.from_numpy(photograph(15).copy())[None, None]
+    net = FFDNet(5, 6, passing=True)
+    torch.testing.assert_close(net(x, 25.0), x, rtol=0, atol=1e-4)
+    assert (FFDNet(5, 6)(x, 25.0) - x).abs().mean() > 10
+    (net(x, 25.0) - x - 1).square().mean().backward()
+    assert all(p.grad.abs().sum() > 0 for p in list(net.parameters())[-2:])
