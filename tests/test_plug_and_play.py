@@ -209,6 +209,8 @@ def test_the_command_line_solves_a_problem(tmp_path, capsys):
     assert main([*words, "--steps", "4"]) == 0
     solver = restorers.solver("pnp-hqs", "dct-8-learned", found.problem, steps=4)
     np.testing.assert_allclose(np.load(out), solver.restore(found.y[0].numpy()), atol=1e-3)
+    assert main(["restore", *asked, "--method", "ddrm", "--denoiser", "dct-8-learned"]) == 0
+    assert not np.allclose(np.load(out), solver.restore(found.y[0].numpy()), atol=1)
     assert main(["restore", *asked, "--denoiser", "dct-8-learned"]) == 2
     assert "belong to a --method" in capsys.readouterr().err
     assert main(["restore", *asked, "--method", "pnp-hqs"]) == 2

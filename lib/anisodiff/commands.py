@@ -20,7 +20,7 @@ def restore(asked) -> int:
         )
     files.check_suffix(target)
     picture = files.read(asked.input)  # a bad file is refused before a model is loaded
-    _restore_one(_load(asked), picture, target)
+    _restore_one(_load(asked), picture, target, asked.seed)
     return 0
 
 
@@ -41,7 +41,7 @@ def _restore_folder(asked) -> int:
     restorer, failed = _load(asked), 0
     for source in tqdm(sources, desc=asked.model, unit="image"):
         try:
-            _restore_one(restorer, files.read(source), asked.output / source.name)
+            _restore_one(restorer, files.read(source), asked.output / source.name, asked.seed)
         except (ValueError, OSError) as error:
             failed += 1
             with tqdm.external_write_mode(sys.stderr):
@@ -51,10 +51,13 @@ def _restore_folder(asked) -> int:
     return 1 if failed else 0
 
 
-def _restore_one(restorer, picture, target: Path) -> None:
+def _restore_one(restorer, picture, target: Path, seed: int) -> None:
+    import numpy as np
+
     from .data import files
 
-    files.write(target, picture.with_pixels(restorer.restore(picture.pixels)))
+    restored = restorer.restore(picture.pixels, rng=np.random.default_rng(seed))
+    files.write(target, picture.with_pixels(restored))
 
 
 def fit(asked) -> int:

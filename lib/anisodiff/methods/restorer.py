@@ -33,14 +33,19 @@ class Restorer:
         learned = self.module.parameters() if isinstance(self.method, Denoising) else ()
         return sum(p.numel() for p in learned) or len(self.header.get("tuned", {}))
 
-    def restore(self, degraded: np.ndarray, problem: Problem | None = None) -> np.ndarray:
+    def restore(
+        self,
+        degraded: np.ndarray,
+        problem: Problem | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> np.ndarray:
         """(H, W) or (H, W, C) numbers on 0..255 to float32 of the same shape, neither clipped nor rounded.
 
         ``problem`` is that of the image, if not the one that the model was loaded for. The size differs where the
-        problem's does. Raises ValueError for another shape, NaN or infinite values, a range that looks like 0..1 or
-        0..65535, and where the method needs what the problem does not give.
+        problem's does; a sampler draws one image from ``rng``. Raises ValueError for another shape, NaN or infinite
+        values, a range that looks like 0..1 or 0..65535, and where the method needs what the problem does not give.
         """
-        restored = self.estimate(degraded, problem).image.permute(1, 2, 0).numpy()
+        restored = self.estimate(degraded, problem, rng=rng).image.permute(1, 2, 0).numpy()
         return restored if np.ndim(degraded) == 3 else restored[..., 0]
 
     def estimate(

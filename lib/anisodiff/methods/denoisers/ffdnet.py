@@ -60,5 +60,4 @@ class FFDNet(Denoiser):
         for layer in layers:
             nn.init.kaiming_normal_(layer.weight).mul_(0.5)
             nn.init.zeros_(layer.bias)
-            layer.weight[:4] = 0
-            layer.weight[range(4), range(4), 1, 1] = 1
+            nn.init.dirac_(layer.weight[:4])

@@ -63,19 +63,26 @@ class PlugAndPlay(Method):
 class HQS(PlugAndPlay):
     """Half-quadratic splitting: ``x = D(argmin_v |A v - y|^2 / (2 sigma^2) + strength |v - x|^2 / (2 s^2), s)``.
 
-    ``s`` falls from ``level`` to the noise of the measurement, evenly in its logarithm.
+    ``s`` goes from ``level`` to ``last``, by default the noise of the measurement, evenly in its logarithm.
     Source: K. Zhang et al., IEEE TPAMI 44 (2022), equations 5 to 7.
     """
 
     name = "pnp-hqs"
 
     def __init__(
-        self, denoiser: Denoiser, steps: int = 8, level: float = 49.0, strength: float = 0.23
+        self,
+        denoiser: Denoiser,
+        steps: int = 8,
+        level: float = 49.0,
+        strength: float = 0.23,
+        last: float | None = None,
     ):
         super().__init__(denoiser, steps, level, strength)
+        self.last = last
 
     def iterates(self, x, y, operator, sigma):
-        for level in np.geomspace(max(self.level, sigma), sigma, self.steps):
+        last = sigma if self.last is None else self.last
+        for level in np.geomspace(max(self.level, last), last, self.steps):
             x = operator.prox_l2(x, y, level**2 / (self.strength * sigma**2))
             x = self.denoise(x, level)
             yield x
