@@ -188,7 +188,8 @@ def test_what_does_not_fit_is_named():
         ("tikhonov", "tnrd", {}, "tikhonov takes no denoiser, got 'tnrd'"),
         ("pnp-hqs", "tnrd", {"beta": 1}, "unknown setting 'beta'; there are: steps, level"),
         ("pnp-hqs", "tnrd", {"steps": 0}, "pnp-hqs: steps must be above 0, got 0"),
-        ("pnp-hqs", "border-classifier", {}, "restores nothing"),
+        ("pnp-hqs", "border-classifier", {}, "border-classifier is no denoiser"),
+        ("pnp-hqs", "wiener", {}, "wiener is no denoiser"),
     ):
         with pytest.raises(ValueError, match=message):
             restorers.solver(method, denoiser, problem, **settings)

@@ -12,6 +12,7 @@ from torch import nn
 
 from ..data import provenance
 from ..methods import solvers
+from ..methods.base import Denoising
 from ..methods.denoisers.any_level import AnyLevel
 from ..methods.device import chosen
 from ..methods.restorer import Restorer
@@ -98,28 +99,29 @@ def load(
 def at_any_level(name: str, device: str | None = None) -> AnyLevel:
     """A model of the study as a denoiser for Gaussian noise of any level: told it, or with weights for several.
 
-    Raises FileNotFoundError where it has no weights for Gaussian noise, and ValueError for a model that restores
-    nothing or needs the clean image.
+    Raises FileNotFoundError where it has no weights for Gaussian noise, and ValueError for a model that is no denoiser
+    or needs the clean image.
     """
     made = levels_with_weights(name, "gaussian") or [load(name).problem.level]
     told = Run(name, "gaussian", made[0]).all_levels
     loaded = {
         level: load(name, level=level, device=device) for level in made[: 1 if told else None]
     }
-    if not all(one.restores for one in loaded.values()):
-        raise ValueError(f"{name} finds borders: it restores nothing")
+    if not all(one.restores and isinstance(one.method, Denoising) for one in loaded.values()):
+        raise ValueError(f"{name} is no denoiser")
     modules = {level: one.module for level, one in loaded.items()}
     return AnyLevel(modules, (made[0], made[-1]) if told else None)
 
 
 def solver(
     method: str,
-    denoiser: str | None = None,
-    problem: Problem | None = None,
+    denoiser: str | None,
+    problem: Problem,
     device: str | None = None,
     **settings: float,
 ) -> Restorer:
-    """A method of :mod:`~anisodiff.methods.solvers` by name, with a denoiser of the study by name where it takes one.
+    """A method of :mod:`~anisodiff.methods.solvers` by name, with a denoiser of the study by name where it takes one,
+    else None.
 
     ``settings`` are the method's own: steps, level and strength of plug-and-play, for instance. Raises ValueError for
     an unknown method or setting, for a denoiser that is missing or too many, and as :func:`at_any_level`.
