@@ -120,7 +120,7 @@ def solver(
     device: str | None = None,
     **settings: float,
 ) -> Restorer:
-    """A method of :mod:`~anisodiff.methods.solvers` by name, with a denoiser of the study by name where it takes one,
+    """A method of ``methods.solvers`` by name, with a denoiser of the study by name where it takes one,
     else None.
 
     ``settings`` are the method's own: steps, level and strength of plug-and-play, for instance. Raises ValueError for

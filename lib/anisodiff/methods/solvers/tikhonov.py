@@ -14,7 +14,7 @@ LEAST = 0.255  # gray levels: the noise that a measurement without noise is give
 class Tikhonov(Method):
     """``argmin_x |A x - y|^2 + strength sigma^2 |grad x|^2``, by conjugate gradients.
 
-    ``strength``, above 0 and in gray levels^-2, as of :class:`.Wiener`; sigma is the problem's standard deviation of
+    ``strength``, above 0 and in gray levels^-2, as that of ``wiener``; sigma is the problem's standard deviation of
     the noise, at least 0.255. ``steps`` at most.
     Raises ValueError for a strength or steps not above 0. Source: Tikhonov (1963), by SciPy.
     """
