@@ -5,7 +5,7 @@ from collections import Counter
 from ..borders import human, recorded
 from ..study import catalogue, evaluation, protocol, runs, store
 from ..study.store import Artefact, State
-from . import budgets, conventions, costs, timing, zebra
+from . import budgets, conventions, costs, plug_and_play, timing, zebra
 
 
 def artefacts() -> dict[str, Artefact]:
@@ -19,6 +19,8 @@ def artefacts() -> dict[str, Artefact]:
     found += [made for kind in catalogue.problems() for made in recorded.artefacts(kind)]
     if conventions.COLLECTION in catalogue.study()["further"]["collections"]:
         found += [conventions.artefact(), zebra.artefact()]  # of the same photographs
+    if set(plug_and_play.ENGINES) <= set(catalogue.names()):
+        found.append(plug_and_play.artefact())
     found.append(costs.artefact())
     if "tnrd" in catalogue.names():
         found.append(timing.artefact())
