@@ -3,6 +3,7 @@
 import time
 from itertools import pairwise, product
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,16 +25,27 @@ SIX = (
     "07",
 )  # those of Set12 with 256 x 256 pixels, without the one seen in training
 RED_NOISE = 2**0.5
-PROBLEMS = {  # by what a reader calls it: the problem, and the images
-    "Gaussian blur": (f"periodic-gaussian,1.6,sigma={RED_NOISE:.4f}", "set12", SIX),
-    "uniform blur": (f"periodic-uniform,9,sigma={RED_NOISE:.4f}", "set12", SIX),
-    "every second pixel": ("blur-downsample,2,sigma=2", "set12", SIX),
-    "every third pixel": ("blur-downsample,3,sigma=5", "set12", SIX),
-    "half the pixels lost": ("missing-pixels,0.5", "set12", SIX),
-    "four of five lost": ("missing-pixels,0.8", "set12", SIX),
-    "a rectangle lost": ("inpainting,0.1", "set12", SIX),
-    "text": ("text,16", "set12", SIX),
-    "Fourier, a third": ("fourier,0.33,sigma=2", "mri", None),
+
+
+class Case(NamedTuple):
+    """A problem with what a reader calls it, and the images that it is recorded on; None: all of the collection."""
+
+    label: str
+    problem: str
+    collection: str = "set12"
+    images: tuple[str, ...] | None = SIX
+
+
+CASES = {
+    "gaussian-blur": Case("Gaussian blur", f"periodic-gaussian,1.6,sigma={RED_NOISE:.4f}"),
+    "uniform-blur": Case("uniform blur", f"periodic-uniform,9,sigma={RED_NOISE:.4f}"),
+    "every-second": Case("every second pixel, blurred", "blur-downsample,2,sigma=2"),
+    "every-third": Case("every third pixel, blurred", "blur-downsample,3,sigma=5"),
+    "half-lost": Case("half of the pixels lost", "missing-pixels,0.5"),
+    "four-of-five-lost": Case("four of five pixels lost", "missing-pixels,0.8"),
+    "rectangle-lost": Case("a rectangle lost", "inpainting,0.1"),
+    "text": Case("text over it", "text,16"),
+    "fourier": Case("a third of Fourier's columns", "fourier,0.33,sigma=2", "mri", None),
 }
 ENGINES = (
     "drunet-lite",
@@ -45,7 +57,7 @@ ENGINES = (
     "tnrd-rising-pure",
     "tv",
 )
-STUDIED = ("Gaussian blur", "four of five lost")  # by all methods, step by step
+STUDIED = ("gaussian-blur", "four-of-five-lost")  # by all methods, step by step
 STUDIED_ENGINES = ("drunet-lite", "foe-s-told", "tnrd-rising-pure")
 BASELINES = {"tikhonov": {"strength": (1e-4, 1e-3, 1e-2, 1e-1)}, "biharmonic": {}}
 SETTINGS = {  # what is tuned, on training photographs
@@ -62,8 +74,8 @@ KEPT = (1, 2, 3, 5, 8, 12, 20, 30, 40, 60, 100, 150, 200, 300)  # steps of the c
 
 
 def measured(case: str) -> list[tuple[str, np.ndarray, Measurement]]:
-    """The images of a case of PROBLEMS, by name, and what is measured of each."""
-    text, collection, names = PROBLEMS[case]
+    """The images of a case of CASES, by name, and what is measured of each."""
+    _, text, collection, names = CASES[case]
     images = [one for one in collections.load(collection) if names is None or one.name in names]
     return [_measured(text, collection, one) for one in images]
 
@@ -89,7 +101,7 @@ def tuned(case: str, method: str, engine: str | None = None) -> dict[str, float]
     """The settings of SETTINGS or BASELINES with the best mean PSNR on training photographs."""
     asked = (SETTINGS | BASELINES)[method]
     images = collections.load(TUNED_ON)
-    given = [_measured(PROBLEMS[case][0], TUNED_ON, one, TUNING_SIDE) for one in images]
+    given = [_measured(CASES[case].problem, TUNED_ON, one, TUNING_SIDE) for one in images]
     scores = {}
     for values in product(*asked.values()):
         solver = restorers.solver(
@@ -105,12 +117,10 @@ def _final(solver: Restorer, clean: np.ndarray, given: Measurement) -> float:
 
 def cases() -> list[tuple[str, str, str]]:
     """What is recorded: problem, method and engine; all engines by half-quadratic splitting, some by all methods."""
-    found = [(case, "pnp-hqs", engine) for case in PROBLEMS for engine in ENGINES]
+    found = [(case, "pnp-hqs", engine) for case in CASES for engine in ENGINES]
     found += product(STUDIED, [one for one in SETTINGS if one != "pnp-hqs"], STUDIED_ENGINES)
-    found += [(case, "tikhonov", "") for case in PROBLEMS]
-    return found + [
-        (case, "biharmonic", "") for case in PROBLEMS if "lost" in case or case == "text"
-    ]
+    found += [(case, "tikhonov", "") for case in CASES]
+    return found + [(case, "biharmonic", "") for case in CASES if "lost" in case or case == "text"]
 
 
 def rows(case: str, method: str, engine: str, **settings: float) -> pd.DataFrame:
@@ -152,7 +162,7 @@ def artefact() -> store.Artefact:
 
     def recipe() -> dict:
         return {
-            "problems": {case: list(map(str, of)) for case, of in PROBLEMS.items()},
+            "problems": {case: list(map(str, of[1:])) for case, of in CASES.items()},
             "cases": [list(one) for one in cases()],
             "settings": SETTINGS | BASELINES | {"held": HELD, "spread": SPREAD},
             "tuned on": [TUNED_ON, TUNING_SIDE],
@@ -174,8 +184,8 @@ def artefact() -> store.Artefact:
 def probe() -> dict[str, float]:
     """What tells whether changed code still computes alike: two engines on a part of a photograph."""
     image, found = collections.load("shipped/test")[0], {}
-    for case, engine in (("Gaussian blur", "drunet-lite"), ("four of five lost", "foe-s-told")):
-        _, clean, given = _measured(PROBLEMS[case][0], "shipped/test", image, 48)
+    for case, engine in zip(STUDIED, STUDIED_ENGINES, strict=False):
+        _, clean, given = _measured(CASES[case].problem, "shipped/test", image, 48)
         for method in SETTINGS:
             solver = restorers.solver(method, engine, given.problem, steps=3)
             found[f"{method} {engine}"] = _final(solver, clean, given)
