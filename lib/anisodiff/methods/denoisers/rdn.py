@@ -32,7 +32,7 @@ class RDN(Denoiser):
         super().__init__()
         if min(blocks, layers, growth, filters, channels) < 1 or factor < 2:
             raise ValueError(
-                f"expected numbers of at least 1 and a factor of at least 2, got {blocks!r} blocks of {layers!r} layers,"
+                f"expected numbers of at least 1 and a factor of at least 2, got {blocks!r} blocks, {layers!r} layers,"
                 f" growth {growth!r}, {filters!r} filters and factor {factor!r}"
             )
         self.factor, self.added = factor, added

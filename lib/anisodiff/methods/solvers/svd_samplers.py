@@ -34,13 +34,8 @@ class SVDSampler(Method):
         self.denoiser, self.sigmas = denoiser, np.geomspace(highest, lowest, levels)
 
     @abstractmethod
-<<<<<<< HEAD
     def walk(self, y: Tensor, s: Tensor, sigma_0: float, middle: Tensor, clean, normal) -> Tensor:
         """A spectrum (S, C, H, W) for the measurement's y (C, H, W) and s (H, W); ``middle``: that of a gray image.
-=======
-    def walk(self, y: Tensor, s: Tensor, sigma_0: float, clean, normal) -> Tensor:
-        """A spectrum (S, C, H, W) for the measurement's y (C, H, W) and s (H, W).
->>>>>>> fe78c1e (SNIPS and DDRM in singular vectors, held to a posterior in closed form)
 
         ``clean(x, sigma)`` denoises a spectrum, ``normal()`` draws one of independent normal numbers.
         """
@@ -60,13 +55,8 @@ class SVDSampler(Method):
         sigma_0 = float(getattr(problem, "sigma", 0.0))
         s = operator.singular_values.to(y)
         s = torch.where(s > 1e-6 * s.max(), s, 0)
-<<<<<<< HEAD
         middle = operator.V_adjoint(torch.full(shape[1:], MIDDLE).to(y))
         x = operator.V(self.walk(operator.U_adjoint(y), s, sigma_0, middle, clean, normal))
-=======
-        self.middle = operator.V_adjoint(torch.full(shape[1:], MIDDLE).to(y))
-        x = operator.V(self.walk(operator.U_adjoint(y), s, sigma_0, clean, normal))
->>>>>>> fe78c1e (SNIPS and DDRM in singular vectors, held to a posterior in closed form)
         residual = (operator.A(x) - y).square().mean().sqrt().item()
         return x, {"residual": residual}
 
@@ -97,13 +87,8 @@ class SNIPS(SVDSampler):
             raise ValueError(f"snips: each and step must be above 0, got {each!r} and {step!r}")
         self.each, self.step = each, step
 
-<<<<<<< HEAD
     def walk(self, y, s, sigma_0, middle, clean, normal):
         x = middle + self.sigmas[0] * normal()
-=======
-    def walk(self, y, s, sigma_0, clean, normal):
-        x = self.middle + self.sigmas[0] * normal()
->>>>>>> fe78c1e (SNIPS and DDRM in singular vectors, held to a posterior in closed form)
         for sigma in self.sigmas:
             far = s * sigma > sigma_0
             apart = (s**2 * sigma**2 - sigma_0**2).abs().clamp_min(1e-9 * max(sigma, 1) ** 2)
@@ -145,21 +130,13 @@ class DDRM(SVDSampler):
             raise ValueError(f"ddrm: eta and eta_b lie in [0, 1], got {eta!r} and {eta_b!r}")
         self.eta, self.eta_b = eta, eta_b
 
-<<<<<<< HEAD
     def walk(self, y, s, sigma_0, middle, clean, normal):
-=======
-    def walk(self, y, s, sigma_0, clean, normal):
->>>>>>> fe78c1e (SNIPS and DDRM in singular vectors, held to a posterior in closed form)
         known, whole = s > 0, s.clamp_min(1e-12)
         seen, noise = y / whole, sigma_0 / whole  # of the image's own size
         first = self.sigmas[0]
         rest = (first**2 - noise**2).clamp_min(0).sqrt()
         near = known & (noise <= first)
-<<<<<<< HEAD
         x = torch.where(near, seen + rest * normal(), middle + first * normal())
-=======
-        x = torch.where(near, seen + rest * normal(), self.middle + first * normal())
->>>>>>> fe78c1e (SNIPS and DDRM in singular vectors, held to a posterior in closed form)
         for before, sigma in zip(self.sigmas, [*self.sigmas[1:], 0.0], strict=True):
             mean = clean(x, before)
             kept, z = (1 - self.eta**2) ** 0.5 * sigma, normal()
