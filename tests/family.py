@@ -13,6 +13,7 @@ from anisodiff.data import collections
 from anisodiff.methods.base import Denoising, Method
 from anisodiff.methods.denoisers import classical
 from anisodiff.methods.denoisers.anscombe import Anscombe
+from anisodiff.methods.denoisers.any_level import AnyLevel
 from anisodiff.methods.denoisers.cncl import CNCL
 from anisodiff.methods.denoisers.dct import DCT
 from anisodiff.methods.denoisers.dncnn import DnCNN
@@ -37,6 +38,15 @@ from anisodiff.methods.diffusion.untied import Untied
 from anisodiff.methods.restorer import Restorer
 from anisodiff.methods.solvers.bicubic import Bicubic
 from anisodiff.methods.solvers.biharmonic import Biharmonic
+from anisodiff.methods.solvers.plug_and_play import (
+    ADMM,
+    HQS,
+    ProximalGradient,
+    REDFixedPoint,
+    REDGradient,
+)
+from anisodiff.methods.solvers.svd_samplers import DDRM, SNIPS
+from anisodiff.methods.solvers.tikhonov import Tikhonov
 from anisodiff.methods.solvers.wiener import Wiener
 from anisodiff.problems import problem
 
@@ -179,6 +189,7 @@ DENOISERS = {
     "dct": lambda: seeded(DCT, 4, "each", adaptive=True),
     "ffdnet": lambda: seeded(FFDNet, 4, 6),
     "drunet": lambda: seeded(DRUNet, (4, 6)),
+    "any-level": lambda: AnyLevel({15.0: seeded(DnCNN, 4, 6), 40.0: seeded(DnCNN, 3, 4)}),
     "rescaled": lambda: Rescaled(seeded(DnCNN, 4, 6), 0.5),
     "diffusion": lambda: longest("experts-told", 4, torch.float32),
 }
@@ -186,6 +197,14 @@ SOLVERS = {  # with a problem that each is for
     "bicubic": (Bicubic, "downsample", 2),
     "biharmonic": (Biharmonic, "inpainting", 0.1),
     "wiener": (Wiener, "blur", 4),
+    "tikhonov": (Tikhonov, "blur", 4),
+    "pnp-hqs": (lambda: HQS(seeded(DRUNet, (4, 6)), 2), "blur", 4),
+    "pnp-admm": (lambda: ADMM(seeded(DRUNet, (4, 6)), 2), "missing-pixels", 0.5),
+    "pnp-pgm": (lambda: ProximalGradient(seeded(DRUNet, (4, 6)), 2), "fourier", 0.5),
+    "red-fixed-point": (lambda: REDFixedPoint(seeded(DRUNet, (4, 6)), 2), "text", 8),
+    "red-gradient": (lambda: REDGradient(seeded(DRUNet, (4, 6)), 2), "periodic-uniform", 3),
+    "snips": (lambda: SNIPS(seeded(DRUNet, (4, 6)), 3, 1), "gaussian", 25),
+    "ddrm": (lambda: DDRM(seeded(DRUNet, (4, 6)), 3), "periodic-gaussian", 0.8),
     "oracle": (
         lambda: PeronaMalikOracle(2, 20, 3, 0.2, True, lambdas=(5, 50), tries=3, most_steps=4),
         "gaussian",

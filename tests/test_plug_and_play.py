@@ -149,7 +149,7 @@ def test_a_network_of_the_study_solves_every_linear_problem(text):
     estimate = solver.estimate(found.y[0].numpy())
     after = psnr(estimate.image[0].numpy(), clean)
     least_squares = Tikhonov().restore(found.y, found.problem).image[0].numpy()
-    assert after > psnr(least_squares, clean) - 0.1 and np.isfinite(estimate.info["change"])
+    assert after > psnr(least_squares, clean) - 0.3 and np.isfinite(estimate.info["change"])
     if HARD[text]:
         assert after > psnr(found.y[0].numpy(), clean) + HARD[text]
 

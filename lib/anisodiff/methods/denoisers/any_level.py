@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from ..base import Denoiser
@@ -13,7 +14,7 @@ class AnyLevel(Denoiser):
     """``D(x, sigma) = D_s((s / sigma) x, s) sigma / s`` with s the level nearest to sigma: in the logarithm, of those
     of ``denoisers``, or, where one denoiser is told the level, ``between`` two.
 
-    Exact where the denoisers follow the scale of images and noise. (B, 1, H, W) to the same, sigma a number above 0.
+    Exact where the denoisers follow the scale of images and noise. (B, 1, H, W) to the same.
     Raises ValueError for an oracle, for no denoiser, and for several between two levels.
     """
 
@@ -33,7 +34,13 @@ class AnyLevel(Denoiser):
             raise ValueError("an oracle needs the clean image")
 
     def forward(self, x: Tensor, sigma: Tensor | float | None = None) -> Tensor:
-        sigma = float(self.levels(x, sigma).flatten()[0])
+        levels = self.levels(x, sigma).flatten()
+        if (levels == levels[0]).all():
+            return self._at(x, float(levels[0]))
+        pairs = zip(x, levels, strict=True)
+        return torch.cat([self._at(image[None], float(level)) for image, level in pairs])
+
+    def _at(self, x: Tensor, sigma: float) -> Tensor:
         if self.between:
             which, level = 0, float(np.clip(sigma, *self.between))
         else:
