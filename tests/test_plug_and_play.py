@@ -105,6 +105,9 @@ def test_half_quadratic_splitting_lowers_the_level_to_that_of_the_noise():
             told.append(float(sigma))
             return super().forward(x, sigma)
 
+    list(HQS(Recording(), 2, 5, last=5).trajectory(y, problem))
+    assert told == [5, 5]
+    told.clear()
     states = list(HQS(Recording(), 3, 36).trajectory(y, problem))
     assert told == pytest.approx([36, 12, 4]) and len(states) == 4
     level, gamma = 4.0, 1 / 0.23
@@ -143,15 +146,17 @@ HARD = {
 
 @pytest.mark.parametrize("text", HARD)
 def test_a_network_of_the_study_solves_every_linear_problem(text):
-    clean = photograph(64)
-    found = parse(text).measure(clean[None], np.random.default_rng(0))
-    solver = restorers.solver("pnp-hqs", "drunet-lite", found.problem)
-    estimate = solver.estimate(found.y[0].numpy())
-    after = psnr(estimate.image[0].numpy(), clean)
-    least_squares = Tikhonov().restore(found.y, found.problem).image[0].numpy()
-    assert after > psnr(least_squares, clean) - 0.3 and np.isfinite(estimate.info["change"])
-    if HARD[text]:
-        assert after > psnr(found.y[0].numpy(), clean) + HARD[text]
+    clean, scores = photograph(64), []
+    for draw in range(5):  # where a rectangle is lost decides much
+        found = parse(text).measure(clean[None], np.random.default_rng(draw))
+        solver = restorers.solver("pnp-hqs", "drunet-lite", found.problem)
+        estimate = solver.estimate(found.y[0].numpy())
+        assert np.isfinite(estimate.info["change"])
+        least_squares = Tikhonov().restore(found.y, found.problem).image
+        given = found.y if HARD[text] else least_squares
+        scores.append([psnr(of[0].numpy(), clean) for of in (estimate.image, least_squares, given)])
+    after, plain, before = np.mean(scores, 0)
+    assert after > plain + 0.3 and after > before + (HARD[text] or 0)
 
 
 def test_a_denoiser_for_some_levels_serves_all_by_the_scale_of_its_images():

@@ -20,7 +20,7 @@ def restore(asked) -> int:
         )
     files.check_suffix(target)
     picture = files.read(asked.input)  # a bad file is refused before a model is loaded
-    _restore_one(_load(asked), picture, target, asked.seed)
+    _restore_one(_restorer(asked), picture, target, asked.seed)
     return 0
 
 
@@ -38,8 +38,8 @@ def _restore_folder(asked) -> int:
     )
     if not sources:
         raise FileNotFoundError(f"{asked.input} holds no image ({', '.join(files.SUFFIXES)})")
-    restorer, failed = _load(asked), 0
-    for source in tqdm(sources, desc=asked.model, unit="image"):
+    restorer, failed = _restorer(asked), 0
+    for source in tqdm(sources, desc=restorer.name, unit="image"):
         try:
             _restore_one(restorer, files.read(source), asked.output / source.name, asked.seed)
         except (ValueError, OSError) as error:
@@ -206,16 +206,24 @@ def _problem(asked):
     return parse(asked.problem) if asked.problem else problem(asked.degradation, asked.level)
 
 
+def _restorer(asked):
+    """The method that is asked for, else the model."""
+    from .methods.device import chosen
+    from .study import restorers
+
+    if asked.method is None:
+        if (asked.denoiser, asked.steps) != (None, None):
+            raise ValueError("--denoiser and --steps belong to a --method")
+        return _load(asked)
+    steps = {} if asked.steps is None else {"steps": asked.steps}
+    given = asked.method, asked.denoiser, _problem(asked), chosen(asked.device)
+    return restorers.solver(*given, **steps)
+
+
 def _load(asked):
     from .methods.device import chosen
     from .study import restorers
 
-    method, denoiser = getattr(asked, "method", None), getattr(asked, "denoiser", None)
-    if method:
-        steps = {} if asked.steps is None else {"steps": asked.steps}
-        return restorers.solver(method, denoiser, _problem(asked), chosen(asked.device), **steps)
-    if denoiser or getattr(asked, "steps", None):
-        raise ValueError("--denoiser and --steps belong to a --method")
     restorer = restorers.load(
         asked.model, problem=_problem(asked), seed=asked.seed, device=chosen(asked.device)
     )

@@ -25,18 +25,12 @@ class Undersampled(Problem):
 
     name, unit = "fourier", "share of the columns measured"
     levels, highest = (0.5, 0.33, 0.25), 1
-
-    def placed(self, shape):
-        raise ValueError(
-            "fourier: which columns were measured is not known; give the problem of the measurement"
-        )
+    drawn = "which columns were measured"
 
     def draw_operator(self, shape, rng):
         columns = shape[1]
         frequency = np.minimum(np.arange(columns), columns - np.arange(columns))
-        chance = rng.random(columns // 2 + 1)[
-            frequency
-        ]  # the same for a frequency and its negative
+        chance = rng.random(columns // 2 + 1)[frequency]  # the same for both signs
         chance[frequency <= CENTRE * columns / 2] = -1
         kept = chance <= np.quantile(chance, self.share)
         return Fourier(torch.from_numpy(np.broadcast_to(kept, shape).copy()))
