@@ -103,7 +103,6 @@ class Problem(ABC):
     unit: ClassVar[str]  # of the level
     levels: ClassVar[tuple[float, ...]]  # those of the study's curves
     highest: ClassVar[float]
-    drawn: ClassVar[str] = ""  # what of its operator a measurement draws, in words
 
     operator: LinearOperator | None = field(default=None, kw_only=True, repr=False, compare=False)
 
@@ -147,10 +146,6 @@ class Problem(ABC):
 
         Raises ValueError where the operator is drawn, for it cannot be known then.
         """
-        if self.drawn:
-            raise ValueError(
-                f"{self.name}: {self.drawn} is not known; give the problem of the measurement"
-            )
         return replace(self, operator=self.draw_operator(shape, None))
 
     def draw_operator(self, shape: tuple[int, int], rng) -> LinearOperator | None:

@@ -25,7 +25,11 @@ class Undersampled(Problem):
 
     name, unit = "fourier", "share of the columns measured"
     levels, highest = (0.5, 0.33, 0.25), 1
-    drawn = "which columns were measured"
+
+    def placed(self, shape):
+        raise ValueError(
+            "fourier: which columns were measured is not known; give the problem of the measurement"
+        )
 
     def draw_operator(self, shape, rng):
         columns = shape[1]

@@ -23,7 +23,11 @@ class Inpainting(Problem):
 
     name, unit = "inpainting", "fraction of the area erased"
     levels, highest = (0.05, 0.1, 0.2, 0.35, 0.5), 1
-    drawn = "which pixels were lost"
+
+    def placed(self, shape):
+        raise ValueError(
+            "inpainting: which pixels were lost is not known; give the problem of the measurement"
+        )
 
     def draw_operator(self, shape, rng):
         rows, columns = shape
@@ -48,7 +52,11 @@ class MissingPixels(Problem):
 
     name, unit = "missing-pixels", "share of the pixels lost"
     levels, highest = (0.25, 0.5, 0.8), 1
-    drawn = "which pixels were lost"
+
+    def placed(self, shape):
+        raise ValueError(
+            "missing-pixels: which were lost is not known; give the problem of the measurement"
+        )
 
     def draw_operator(self, shape, rng):
         return Mask(torch.from_numpy(rng.random(shape) >= self.share))
