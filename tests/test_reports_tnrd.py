@@ -1,4 +1,4 @@
-"""What the page on reaction diffusion reports: stages by hand, their effects, states, what a training spent, times."""
+"""What the page on reaction diffusion reports: stages by hand, their effects, states, what a training spent, counts."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from family import photograph, restorer
 
 from anisodiff.methods.denoisers.tnrd import TNRD, Stage
 from anisodiff.metrics.distortion import psnr
-from anisodiff.reports import costs, ledger, stages, timing, tnrd
+from anisodiff.reports import costs, counts, ledger, stages, timing, tnrd
 from anisodiff.study import catalogue
 
 CLEAN = photograph(40).copy()
@@ -84,6 +84,15 @@ def test_trainings_that_are_compared_evaluate_as_many_stages(name, passed):
     assert found["megapixels"] == pytest.approx(passed * 4 * 64**2 / 1e6)
     one.header["curve"] = [[0, None, 20.0], [settings["steps"], -28.0, 28.0]]
     assert stages.curve(one).share.tolist() == [0, 1]
+
+
+def test_counts_become_gaussian_and_their_deviation_one():
+    assert counts.distance(1) > 0.05 > 0.02 > counts.distance(200)
+    found = counts.deviations(np.array([0.3, 20.0]))
+    assert found[1] == pytest.approx(1, abs=0.01) and found[0] < 0.8
+    drawn = 2 * np.sqrt(np.random.default_rng(0).poisson(4, 200_000) + 3 / 8)
+    assert counts.deviations(np.array([4.0]))[0] == pytest.approx(drawn.std(), abs=0.01)
+    assert [counts.noise(peak).level for peak in (1, 4)] == [255, 63.75]
 
 
 def test_times_are_taken_by_model_and_side():

@@ -77,6 +77,9 @@ MODELS = {
     "tnrd-lbfgs": (PINK, "h"),
     "tnrd-splines": (GRAY, "X"),
     "tnrd-stages-8": (BLUE, "*", "--"),
+    "tnrd-counts": (RED, "p"),
+    "tnrd-poisson": (BLUE, ">"),
+    "bm3d-anscombe": (GRAY, "p"),
     # What finds borders:
     "border-classifier": (BLUE, "P"),
     "border-classifier-universal": (RED, "X"),
