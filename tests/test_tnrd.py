@@ -134,6 +134,15 @@ def test_the_reaction_to_counts_is_the_minimiser_of_its_energy():
         assert found[0, 0, 1, 1].item() == pytest.approx(best.item(), abs=2e-3)
 
 
+def test_a_pixel_without_counts_has_a_gradient_where_the_root_is_zero():
+    stage = Stage(3, 8, reaction="counts").double()
+    with torch.no_grad():
+        stage.influence.weights.zero_()
+        stage.log_reaction.zero_()
+    stage(torch.ones(1, 1, 3, 3).double(), torch.zeros(1, 1, 3, 3).double()).sum().backward()
+    assert all(p.grad.isfinite().all() for p in stage.parameters())
+
+
 def test_stages_that_are_tied_are_one():
     tied, apart = TNRD(3, 3, tied=True), TNRD(1, 3)
     assert sum(p.numel() for p in tied.parameters()) == sum(p.numel() for p in apart.parameters())

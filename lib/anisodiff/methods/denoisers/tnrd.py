@@ -27,6 +27,7 @@ START, SCALE = (
     0.4,
     30.0,
 )  # of the untrained functions: how much they take away, and below which response most
+TINY = 1e-12  # where a root is zero it has no gradient
 REACTION = {"noise": 0.1, "counts": 10.0}  # untrained: a share, and gray levels
 FREQUENCIES = 32  # a side, at which the norm of the filters is taken
 
@@ -167,7 +168,8 @@ class Stage(nn.Module):
         v = u - spread(taken, kernels * self.scales(kernels))
         if self.reaction == "counts":
             rest = v - self.lambda_()
-            return (rest + torch.sqrt(rest.square() + 4 * self.lambda_() * f)) / 2
+            under = rest.square() + 4 * self.lambda_() * f
+            return (rest + under.clamp_min(TINY).sqrt()) / 2
         return v - self.lambda_() * (u - f)
 
 
