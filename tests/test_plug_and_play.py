@@ -1,5 +1,7 @@
 """Plug-and-play and RED: their fixed points in closed form, any denoiser at any level, what a stranger adds."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -262,3 +264,4 @@ def test_a_stranger_adds_a_solver_in_one_file(tmp_path, monkeypatch):
     assert ahead < few
     found = restorers.solver("pnp-accelerated", "dct-8-learned", problem, steps=2)
     assert found.estimate(y[0].numpy()).image.shape == (1, *SHAPE)
+    del sys.modules["anisodiff.methods.solvers.accelerated"], solvers.accelerated
