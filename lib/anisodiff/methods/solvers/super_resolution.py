@@ -1,7 +1,9 @@
 """Networks that enlarge images: what a super-resolver is, and what it asks of a problem."""
 
+from abc import abstractmethod
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..base import Method
 
@@ -23,6 +25,10 @@ class SuperResolver(nn.Module, Method):
         if factor < 2 or factor != int(factor):
             raise ValueError(f"expected a whole factor of at least 2, got {factor!r}")
         self.factor, self.name = int(factor), type(self).__name__
+
+    @abstractmethod
+    def forward(self, x: Tensor, sigma: Tensor | float | None = None) -> Tensor:
+        """The enlarged batch."""
 
     def answer(self, y, problem, truth, rng, samples):
         rows, columns = problem.operator.in_shape
