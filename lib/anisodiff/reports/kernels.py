@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,6 +68,11 @@ def find(
     return recover(
         network, clean, factor, start, way.optimiser, evaluations, OPTIMISERS[way.optimiser]
     )
+
+
+def begun() -> np.ndarray:
+    """The Gaussian that a search begins at, (SIDE, SIDE)."""
+    return Kernel(LAYERS["one layer"])().detach().double().numpy()
 
 
 def truth(kind: str, factor: int = FACTOR) -> np.ndarray:
@@ -172,3 +178,21 @@ def recorded(kind: str, way: Way, column: str = "error") -> np.ndarray:
     for key in ("optimiser", "layers", "box", "crops"):
         table = table[table[key] == getattr(way, key)]
     return table[column].to_numpy()
+
+
+def gradient_error(
+    network: nn.Module, clean: Tensor, factor: int = FACTOR, step: float = 1e-4
+) -> float:
+    """The relative difference of the loss's slope along a random change of the kernel, by gradient, from that by
+    differences; the network's own parameters take no part."""
+    frozen, clean = deepcopy(network).double().requires_grad_(False), clean.double()
+    kernel = Kernel((SIDE,))().detach().double().requires_grad_()
+    along = torch.from_numpy(np.random.default_rng(0).standard_normal((SIDE, SIDE))) / SIDE
+    (slope,) = torch.autograd.grad(degradation.mismatch(frozen, clean, kernel, factor), kernel)
+    with torch.no_grad():
+        up, down = (
+            degradation.mismatch(frozen, clean, kernel + sign * step * along, factor)
+            for sign in (1, -1)
+        )
+    wanted = float(up - down) / (2 * step)
+    return abs(float((slope * along).sum()) - wanted) / abs(wanted)

@@ -7,17 +7,16 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.ndimage import gaussian_filter, map_coordinates
-from torch import nn
 from tqdm import tqdm
 
 from ..data import collections, provenance
 from ..methods.restorer import Restorer
 from ..methods.solvers.rdn import RDN, enlarged
-from ..methods.solvers.super_resolution import SuperResolver
 from ..metrics.distortion import clipped_psnr
+from ..metrics.statistics import mean_interval
 from ..problems import parse
 from ..study import evaluation, restorers, runs, store
-from . import costs
+from . import records
 
 MODEL, FACTOR = "sr-lite", 2
 DEGRADATIONS = {  # each by its problem, for a factor
@@ -122,39 +121,6 @@ def amplification(
     return float(found["network"][inside].std() / found["bicubic"][inside].std())
 
 
-# The network of the source, counted
-
-
-def source(factor: int = 2) -> RDN:
-    """The network of the lab report: 16 blocks of 8 layers, in colour."""
-    return RDN(16, 8, 64, 64, factor, channels=3, added=False)
-
-
-def shapes(module: SuperResolver, side: int = 24, channels: int = 3) -> pd.DataFrame:
-    """The convolutions of a network as they run, a row each: ``name``, ``side`` of the kernel, ``filters``,
-    ``resolution`` relative to the input's and ``operations``, multiplications a pixel of the input."""
-    found, names = [], {one: name for name, one in module.named_modules()}
-
-    def note(one: nn.Conv2d, given, out):
-        pixels = out.shape[-1] * out.shape[-2] / side**2
-        found.append(
-            (
-                names[one],
-                one.kernel_size[0],
-                one.out_channels,
-                out.shape[-1] / side,
-                pixels * one.weight.numel(),
-            )
-        )
-
-    hooks = [one.register_forward_hook(note) for one in names if isinstance(one, nn.Conv2d)]
-    with torch.inference_mode():
-        module(torch.zeros(1, channels, side, side))
-    for hook in hooks:
-        hook.remove()
-    return pd.DataFrame(found, columns=["name", "side", "filters", "resolution", "operations"])
-
-
 # What is recorded
 
 
@@ -231,6 +197,36 @@ def recorded(
     return table[chosen & (table.collection == collection)].set_index("image")[column]
 
 
-def operations(module: SuperResolver) -> float:
-    """Multiplications a pixel of the enlarged image."""
-    return costs.operations(module, side=64) / (64 * module.factor) ** 2
+def mean(
+    degradation: str, method: str, column: str = "psnr", collection: str = "bsd68"
+) -> records.Interval:
+    """The mean of :func:`recorded` with its interval over the images; of offsets that of their size."""
+    values = recorded(degradation, method, collection, column)
+    values = values.abs() if column == "offset" else values
+    return mean_interval(values, records.clusters(values.index, collection))
+
+
+def gain(
+    degradation: str,
+    method: str = "downsample",
+    beside: str = "bicubic",
+    collection: str = "bsd68",
+) -> records.Interval:
+    """By how many dB a method is better than another one, image by image, with its interval."""
+    apart = recorded(degradation, method, collection) - recorded(degradation, beside, collection)
+    return mean_interval(apart, records.clusters(apart.index, collection))
+
+
+def taken_away(method: str, collection: str = "bsd68") -> records.Interval:
+    """The share of bicubic interpolation's squared error that a method takes away, on antialiased bicubic."""
+    best, plain = (recorded("antialiased bicubic", one, collection) for one in (method, "bicubic"))
+    share = 1 - 10 ** ((plain - best) / 10)
+    return mean_interval(share, records.clusters(share.index, collection))
+
+
+def sharper(method: str, collection: str = "bsd68") -> records.Interval:
+    """The sharpness of a method over that of bicubic interpolation, on antialiased bicubic."""
+    one, plain = (
+        recorded("antialiased bicubic", of, collection, "sharpness") for of in (method, "bicubic")
+    )
+    return mean_interval(one / plain, records.clusters(plain.index, collection))
