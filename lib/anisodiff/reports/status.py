@@ -5,7 +5,7 @@ from collections import Counter
 from ..borders import human, recorded
 from ..study import catalogue, evaluation, protocol, runs, store
 from ..study.store import Artefact, State
-from . import budgets, conventions, costs, timing, zebra
+from . import adaptation, budgets, conventions, costs, timing, zebra
 
 
 def artefacts() -> dict[str, Artefact]:
@@ -22,6 +22,8 @@ def artefacts() -> dict[str, Artefact]:
     found.append(costs.artefact())
     if "tnrd" in catalogue.names():
         found.append(timing.artefact())
+    if set(adaptation.MODELS) <= set(catalogue.names()):
+        found.append(adaptation.artefact())
     if budgets.compared("pixels"):
         found.append(budgets.artefact())
     ordered = {}
