@@ -49,7 +49,7 @@ def test_zero_steps_are_before_and_what_was_given_stays_as_it_was(name):
     adapting.reach(2)
     assert adapting.steps == 2 and adapting.seconds > 0
     assert not adapting.restorer.module.training
-    assert not np.array_equal(adapting.restorer.restore(NOISY), restored)
+    assert not unchanged(adapting.restorer.module, before)
     assert unchanged(given.module, before)
     np.testing.assert_array_equal(given.restore(NOISY), restored)
 
@@ -221,8 +221,8 @@ def test_parts_share_no_pixel_and_are_all_of_the_image(name, monkeypatch):
     numbers = np.arange(np.prod(shape) * 2)[: total * shape[1 - axis]]
     whole = numbers.reshape((shape[0], total) if axis else (total, shape[1])).astype(np.float32)
     monkeypatch.setattr(recorded.io, "imread", lambda _: whole)
-    parts = [set(part.ravel()) for part in recorded.parts(name)]
-    assert not parts[0] & parts[1] and len(parts[0] | parts[1]) == whole.size
+    parts = recorded.parts(name)
+    assert np.intersect1d(*parts).size == 0 and sum(part.size for part in parts) == whole.size
 
 
 def test_no_image_is_learned_from_and_scored_or_tried_and_reported():
@@ -273,8 +273,39 @@ def test_the_rate_is_that_of_the_best_trials_and_gains_are_those_of_the_last_ste
         ("m", "page", "wheel/page/second"): 2,
         ("m", "page", "wheel/page/first"): 5,
     }
-    assert list(recorded.own_tests(found).gain) == [2]
-    assert list(recorded.on(found, ["wheel/page/first"]).gain) == [5]
+    long = recorded.overfitting(table, "m")
+    assert list(long.learned) == [20, 25, 0] and list(long.other) == [20, 22, 0]
+    assert recorded.by_step(table, "m", "external", "page").to_dict() == {0: 0, last: 2}
+
+
+def test_gains_are_held_against_those_by_an_unrelated_photograph():
+    last, text = recorded.KEPT["external"][-1], recorded.SOURCES["page"]
+    photograph = recorded.SOURCES["photographs"].tests[0]
+    rows = [
+        ("course", "external", model, source, image, step, 20 + (step == last) * gain)
+        for model, more in (("m", 0), ("n", 1))
+        for source, image, gain in (
+            ("page", text.tests[0], 3 + more),
+            ("page", text.train, 7),
+            ("page", photograph, -2),
+            ("photographs", text.tests[0], 1),
+            ("photographs", photograph, 0.5),
+        )
+        for step in (0, last)
+    ]
+    names = ["use", "kind", "model", "source", "image", "step", "psnr"]
+    table = pd.DataFrame(rows, columns=names)
+    found = recorded.foreign(table)
+    assert found.gain.to_list() == [3, 4] and found.unrelated.to_list() == [1, 1]
+    assert recorded.apart(found, "gain", "n", "m").to_dict() == {text.tests[0]: 1}
+    assert recorded.on_photographs(table).gain.to_list() == [-2, 0.5, -2, 0.5]
+
+
+def test_a_correlation_is_paired_by_the_image():
+    names = [f"i{number}" for number in range(30)]
+    gain = pd.Series(np.arange(30.0), names)
+    mean, low, high = recorded.correlation(gain, 2 * gain[::-1] + 1)
+    assert mean == pytest.approx(1) and low == pytest.approx(1) and high == pytest.approx(1)
 
 
 def test_what_is_recorded_has_a_recipe_of_plain_values():

@@ -17,6 +17,7 @@ from ..data import collections, provenance
 from ..methods.base import Denoising
 from ..methods.restorer import Restorer
 from ..metrics.distortion import clipped_psnr
+from ..metrics.statistics import regression
 from ..problems import problem, seeded
 from ..study import catalogue, evaluation, restorers, runs, store
 from ..training import adaptation
@@ -115,14 +116,19 @@ class Given(NamedTuple):
 
 
 def given(
-    address: str, sigma: float = SIGMA, seed: int | None = None, side: int | None = SIDE
+    address: str, sigma: float = SIGMA, seed: int | None = None, side: int | None = None
 ) -> Given:
-    """The centred square of an image, all of it for None, and the same with noise, by the study's generator."""
+    """An image, or its centred square of ``side`` pixels, and the same with noise, by the study's generator."""
     clean = pixels(address)
     clean = np.array(collections.centre_crop(clean, side) if side else clean)
     how, (where, _, name) = problem("gaussian", sigma), address.rpartition("/")
     seed = catalogue.protocol()["seed"] if seed is None else seed
     return Given(clean, how.measure(clean, seeded(seed, where, name, how)).y.numpy())
+
+
+def side_of(address: str) -> int | None:
+    """The side of the square of an image that is scored; None for halves and for BSD68, which are scored whole."""
+    return None if address.startswith(("wheel/", "bsd68/")) else SIDE
 
 
 def denoiser(model: str, sigma: float = SIGMA) -> Restorer:
@@ -131,22 +137,27 @@ def denoiser(model: str, sigma: float = SIGMA) -> Restorer:
     return Restorer(model, made, problem("gaussian", sigma))
 
 
+def parameters(model: str) -> int:
+    """How many numbers a model learned: those for one level, where it has weights for several."""
+    return restorers.load(
+        model, level=restorers.levels_with_weights(model, "gaussian")[0]
+    ).parameters
+
+
 # Courses
 
 
 def external(model: str, source: Source, rate: float, at: Iterable[int], also=()) -> pd.DataFrame:
     """The course of an adaptation to the source's image, a row for each step and image: those of the source, the one
-    learned from too, and ``also`` others. PSNR in dB of the centred squares."""
+    learned from too, and ``also`` others. PSNR in dB."""
     adapting = adaptation.Adaptation(denoiser(model), pixels(source.train), rate)
-    images = {one: given(one) for one in (*source.tests, source.train, *also)}
-    return _course(adapting, images, at)
+    asked = (*source.tests, source.train, *also)
+    return _course(adapting, {one: given(one, side=side_of(one)) for one in asked}, at)
 
 
-def internal(
-    model: str, address: str, rate: float, at: Iterable[int], side: int | None = SIDE
-) -> pd.DataFrame:
+def internal(model: str, address: str, rate: float, at: Iterable[int]) -> pd.DataFrame:
     """The course of an adaptation to the restored image itself: a row for each step."""
-    trained, image = denoiser(model), given(address, side=side)
+    trained, image = denoiser(model), given(address, side=side_of(address))
     own = adaptation.own_result(trained, image.noisy)
     return _course(adaptation.Adaptation(trained, own, rate), {address: image}, at)
 
@@ -198,7 +209,7 @@ def of_model(model: str) -> pd.DataFrame:
             found.append(table.assign(rate=inner, kind="internal", use="course", source=name))
     photographs = collections.load("bsd68")[::EVERY] if model in ADAPTED else ()
     for image in tqdm(photographs, desc=f"{model} BSD68", unit="image"):
-        table = internal(model, f"bsd68/{image.name}", inner, KEPT["internal"], side=None)
+        table = internal(model, f"bsd68/{image.name}", inner, KEPT["internal"])
         found.append(table.assign(rate=inner, kind="internal", use="course", source="bsd68"))
     return pd.concat(found).assign(model=model)
 
@@ -207,23 +218,56 @@ def of_model(model: str) -> pd.DataFrame:
 
 
 def gains(table: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Of the courses ``before``, ``after`` and ``gain`` in dB at the last of the KEPT steps: by model, source and image,
-    all that were scored."""
+    """Of the courses ``before``, ``after`` and ``gain`` in dB at the last of the KEPT steps, by model, source and
+    image: all images that were scored."""
     rows = table[(table.use == "course") & (table.kind == kind)]
     keys = ["model", "source", "image"]
     first, last = (rows[rows.step == step].set_index(keys).psnr for step in (0, KEPT[kind][-1]))
     return pd.DataFrame({"before": first, "after": last, "gain": last - first})
 
 
-def on(found: pd.DataFrame, images: Iterable[str]) -> pd.DataFrame:
-    """Of :func:`gains` the rows of some images."""
-    return found[found.index.get_level_values("image").isin(list(images))]
+def foreign(table: pd.DataFrame) -> pd.DataFrame:
+    """Of the external :func:`gains` those on images off the training's statistics, after adaptation to their relative;
+    ``unrelated`` is the gain on the same image after adaptation to a photograph."""
+    found = gains(table, "external")
+    mine = [name in FOREIGN and image in SOURCES[name].tests for _, name, image in found.index]
+    unrelated = found.xs("photographs", level="source").gain
+    own = found[mine]
+    return own.assign(unrelated=unrelated.loc[own.index.droplevel("source")].to_numpy())
 
 
-def own_tests(found: pd.DataFrame) -> pd.DataFrame:
-    """Of :func:`gains` the rows of images of the source that was adapted to, without the one that was learned from."""
-    own = [image in SOURCES[source].tests for _, source, image in found.index]
-    return found[own]
+def on_photographs(table: pd.DataFrame) -> pd.DataFrame:
+    """Of the external :func:`gains` those on the photographs, whatever was adapted to."""
+    found = gains(table, "external")
+    return found[found.index.isin(SOURCES["photographs"].tests, level="image")]
+
+
+def apart(found: pd.DataFrame, column: str, first: str, second: str) -> pd.Series:
+    """The number of one model minus that of another, by image."""
+    one, other = (found[column].xs(model, level="model") for model in (first, second))
+    return (one - other).droplevel("source")
+
+
+def overfitting(table: pd.DataFrame, model: str) -> pd.DataFrame:
+    """PSNR of the half that is learned from, ``learned``, and of the other one, ``other``, by step, of LONG."""
+    case = SOURCES[LONG[0]]
+    rows = table[(table.use == "course") & (table.kind == "external") & (table.model == model)]
+    rows = rows[rows.source == LONG[0]].pivot(index="step", columns="image", values="psnr")
+    return pd.DataFrame({"learned": rows[case.train], "other": rows[case.tests[0]]})
+
+
+def by_step(table: pd.DataFrame, model: str, kind: str, source: str) -> pd.Series:
+    """Mean gain in dB on the source's images by step."""
+    rows = table[(table.use == "course") & (table.kind == kind) & (table.model == model)]
+    rows = rows[(rows.source == source) & rows.image.isin(SOURCES[source].tests)]
+    means = rows[rows.step <= KEPT[kind][-1]].groupby("step").psnr.mean()
+    return means - means.loc[0]
+
+
+def correlation(gain: pd.Series, other: pd.Series) -> tuple[float, float, float]:
+    """Pearson's correlation of two numbers an image, paired by the image, with its 95 % interval over the images."""
+    x, y = (of.loc[gain.index].to_numpy(float)[:, None] for of in (other, gain))
+    return regression(x, y).correlation
 
 
 def self_similarity(image: np.ndarray, size: int = 8, count: int = 200, seed: int = 0) -> float:
@@ -294,7 +338,7 @@ def probe() -> dict[str, float]:
     noisy = problem("gaussian", SIGMA).measure(clean, np.random.default_rng(0)).y.numpy()
     found = {}
     for model in MODELS:
-        adapting = adaptation.Adaptation(denoiser(model), first, RATES[1])
+        adapting = adaptation.Adaptation(denoiser(model), first, RATES[0])
         table = _course(adapting, {model: Given(clean, noisy)}, (0, 2))
         found |= {f"{model} {row.step}": row.psnr for row in table.itertuples()}
     return found

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from torch import nn
-from torch.optim.lr_scheduler import ConstantLR
+from torch.optim.lr_scheduler import LinearLR
 
 from ..data.collections import Image
 from ..methods.base import Denoising
@@ -19,16 +19,17 @@ from .loop import TrainingFailed
 from .objectives import OPTIMISERS, Batch, Supervised
 
 BLOCK, BATCH = 64, 4  # pixels a side of a block, and how many make a step
+WARM = 20  # steps in which the rate rises: Adam's first are long for every weight, and a large network falls by them
 STEPS = {"external": 300, "internal": 60}
 RATES = {"external": 1e-3, "internal": 2e-4}
 
 
 class Continued(Supervised):
-    """:class:`.Supervised` at a constant rate, by which any step may be the last one."""
+    """:class:`.Supervised` at a rate that rises for WARM steps and then stays, so that any step may be the last one."""
 
     def learn(self, parameters: Iterable[nn.Parameter], steps: int) -> None:
         self.optimiser = OPTIMISERS["adam"](parameters, self.settings["rate"])
-        self.schedule = ConstantLR(self.optimiser, 1, steps)
+        self.schedule = LinearLR(self.optimiser, 1 / WARM, 1, WARM - 1)
 
     def loss(self, batch: Batch):
         if hasattr(self.module, "anneal"):
@@ -41,10 +42,10 @@ class Adaptation:
     image and ``y_b`` what is measured of them.
 
     ``restorer`` is what was given with a copy of its denoiser, which :meth:`reach` changes; what was given stays as it
-    is. A step is one of Adam at a constant ``rate`` on BATCH blocks of BLOCK x BLOCK pixels, flipped and turned at
-    random, each measured anew by the restorer's problem. ``image`` is (H, W) or (H, W, C) on 0..255; its channels count
-    as images. It is a clean image like the one to be restored (external), or that one's own restoration
-    (:func:`own_result`; internal). All draws are functions of ``seed``.
+    is. A step is one of Adam at ``rate``, to which it rises in WARM steps, on BATCH blocks of BLOCK x BLOCK pixels,
+    flipped and turned at random, each measured anew by the restorer's problem. ``image`` is (H, W) or (H, W, C) on
+    0..255; its channels count as images. It is a clean image like the one to be restored (external), or that one's own
+    restoration (:func:`own_result`; internal). All draws are functions of ``seed``.
 
     Raises ValueError for a method that is no denoiser, needs the clean image or has nothing to learn, for an image of
     another shape or range or smaller than a block, and for a rate that is not above 0.
