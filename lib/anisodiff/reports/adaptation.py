@@ -223,7 +223,7 @@ def gains(table: pd.DataFrame, kind: str) -> pd.DataFrame:
     rows = table[(table.use == "course") & (table.kind == kind)]
     keys = ["model", "source", "image"]
     first, last = (rows[rows.step == step].set_index(keys).psnr for step in (0, KEPT[kind][-1]))
-    return pd.DataFrame({"before": first, "after": last, "gain": last - first})
+    return pd.DataFrame({"before": first, "after": last, "gain": last - first}).sort_index()
 
 
 def foreign(table: pd.DataFrame) -> pd.DataFrame:
@@ -270,7 +270,7 @@ def correlation(gain: pd.Series, other: pd.Series) -> tuple[float, float, float]
     return regression(x, y).correlation
 
 
-def self_similarity(image: np.ndarray, size: int = 8, count: int = 200, seed: int = 0) -> float:
+def self_similarity(image: np.ndarray, size: int = 8, count: int = 100, seed: int = 0) -> float:
     """The share of the variance of patches that the most similar patch elsewhere in the image explains, at most 1.
 
     ``1 - sum_i min_j |p_i - p_j|^2 / sum_i |p_i|^2`` over ``count`` random patches of ``size`` x ``size`` pixels
