@@ -145,6 +145,13 @@ def test_what_cannot_be_adapted_is_named(message):
         REFUSED[message]()
 
 
+def test_the_rate_of_a_training_is_read_off_its_header():
+    assert adaptation.trained_rate(recorded.denoiser("tnrd")) == 0.03
+    assert adaptation.trained_rate(restorers.load("drunet-lite")) > 0
+    with pytest.raises(ValueError, match="the rate that made was trained at is not known"):
+        adaptation.trained_rate(network())
+
+
 def test_a_loss_that_is_no_number_stops_it():
     adapting = Adaptation(network(), CLEAN, 1e30)
     with pytest.raises(
@@ -265,9 +272,9 @@ def test_the_rate_is_that_of_the_best_trials_and_gains_are_those_of_the_last_ste
     for image, before, after in (("wheel/page/second", 20.0, 22.0), ("wheel/page/first", 20, 25)):
         steps = ((0, before), (last, after), (2 * last, 0.0))
         rows += [("course", "external", "m", "page", image, 1e-3, *one) for one in steps]
-    names = ["use", "kind", "model", "source", "image", "rate", "step", "psnr"]
+    names = ["use", "kind", "model", "source", "image", "share", "step", "psnr"]
     table = pd.DataFrame(rows, columns=names)
-    assert recorded.rate_of(table, "m", "external") == 1e-3
+    assert recorded.share_of(table, "m", "external") == 1e-3
     found = recorded.gains(table, "external")
     assert found.gain.to_dict() == {
         ("m", "page", "wheel/page/second"): 2,

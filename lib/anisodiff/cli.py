@@ -66,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument(
         "--seconds", type=float, help="of learning, after which an adaptation stops (default: none)"
     )
-    restore.add_argument("--rate", type=float, help="of an adaptation (default: its own)")
+    restore.add_argument(
+        "--rate", type=float, help="of an adaptation (default: a part of that of the training)"
+    )
     _what(restore)
 
     fit = _command(

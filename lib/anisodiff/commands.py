@@ -71,7 +71,9 @@ def _adapted(asked, restorer, image, kind: str):
     """The restorer after it went on learning from an image, on a copy."""
     from .training import adaptation
 
-    rate = adaptation.RATES[kind] if asked.rate is None else asked.rate
+    rate = asked.rate
+    if rate is None:
+        rate = adaptation.SHARES[kind] * adaptation.trained_rate(restorer)
     adapting = adaptation.Adaptation(restorer, image, rate, asked.seed)
     steps, seconds = asked.steps, asked.seconds
     if steps is None:

@@ -29,7 +29,7 @@ MODELS = ("drunet-lite", "ffdnet-narrow", "tnrd", "network-long")
 UNFOLDED = ("tnrd", "network-long")
 WHEEL = {"hubble_deep_field": ".jpg", "page": ".png", "brick": ".png", "gravel": ".png"}
 WHEEL |= {"text": ".png"}
-RATES = (1e-4, 5e-4, 2e-3, 1e-2)
+SHARES = (0.03, 0.1, 0.3, 1.0)  # of the rate of a training, that are tried
 
 
 class Source(NamedTuple):
@@ -74,7 +74,7 @@ SOURCES = {  # of each collection one image a cluster; what is learned from is o
     ),
 }
 FOREIGN = tuple(source for source in SOURCES if source != "photographs")
-TRIED = {  # what the rates are chosen by, none of it reported
+TRIED = {  # what the shares are chosen by, none of it reported
     "external": (_halves("text", "text"), _halves("gravel", "gravel")),
     "internal": ("shipped/train/coffee", "wheel/gravel/second"),
 }
@@ -132,34 +132,43 @@ def side_of(address: str) -> int | None:
 
 
 def denoiser(model: str, sigma: float = SIGMA) -> Restorer:
-    """A model of the study for Gaussian noise of any level."""
+    """A model of the study for Gaussian noise of any level, with the header of its weights for one."""
     made = Denoising(restorers.at_any_level(model), model)
-    return Restorer(model, made, problem("gaussian", sigma))
+    return Restorer(model, made, problem("gaussian", sigma), _at_its_level(model).header)
 
 
 def parameters(model: str) -> int:
     """How many numbers a model learned: those for one level, where it has weights for several."""
-    return restorers.load(
-        model, level=restorers.levels_with_weights(model, "gaussian")[0]
-    ).parameters
+    return _at_its_level(model).parameters
+
+
+def _at_its_level(model: str) -> Restorer:
+    return restorers.load(model, level=restorers.levels_with_weights(model, "gaussian")[0])
 
 
 # Courses
 
 
-def external(model: str, source: Source, rate: float, at: Iterable[int], also=()) -> pd.DataFrame:
+def external(model: str, source: Source, share: float, at: Iterable[int], also=()) -> pd.DataFrame:
     """The course of an adaptation to the source's image, a row for each step and image: those of the source, the one
-    learned from too, and ``also`` others. PSNR in dB."""
-    adapting = adaptation.Adaptation(denoiser(model), pixels(source.train), rate)
+    learned from too, and ``also`` others. PSNR in dB; the rate is a share of that of the training."""
+    adapting = begun(denoiser(model), pixels(source.train), share)
     asked = (*source.tests, source.train, *also)
     return _course(adapting, {one: given(one, side=side_of(one)) for one in asked}, at)
 
 
-def internal(model: str, address: str, rate: float, at: Iterable[int]) -> pd.DataFrame:
+def internal(model: str, address: str, share: float, at: Iterable[int]) -> pd.DataFrame:
     """The course of an adaptation to the restored image itself: a row for each step."""
     trained, image = denoiser(model), given(address, side=side_of(address))
     own = adaptation.own_result(trained, image.noisy)
-    return _course(adaptation.Adaptation(trained, own, rate), {address: image}, at)
+    return _course(begun(trained, own, share), {address: image}, at)
+
+
+def begun(
+    trained: Restorer, image: np.ndarray, share: float, seed: int = 0
+) -> adaptation.Adaptation:
+    """An adaptation at a share of the rate of the training."""
+    return adaptation.Adaptation(trained, image, share * adaptation.trained_rate(trained), seed)
 
 
 def _course(adapting: adaptation.Adaptation, images: dict[str, Given], at) -> pd.DataFrame:
@@ -174,43 +183,43 @@ def _course(adapting: adaptation.Adaptation, images: dict[str, Given], at) -> pd
 
 
 def trials(model: str, kind: str) -> pd.DataFrame:
-    """The first and the last step on TRIED, at each rate of RATES."""
+    """The first and the last step on TRIED, at each of SHARES."""
     at, found = (0, TRIED_STEPS[kind]), []
-    for rate, one in product(RATES, TRIED[kind]):
+    for share, one in product(SHARES, TRIED[kind]):
         if kind == "external":
-            table = external(model, one, rate, at)
+            table = external(model, one, share, at)
             table = table[table.image != one.train]
         else:
-            table = internal(model, one, rate, at)
-        found.append(table.assign(rate=rate, kind=kind, model=model, use="trial", source=""))
+            table = internal(model, one, share, at)
+        found.append(table.assign(share=share, kind=kind, model=model, use="trial", source=""))
     return pd.concat(found)
 
 
-def rate_of(table: pd.DataFrame, model: str, kind: str) -> float:
-    """The rate with the highest mean PSNR at the end of the trials."""
+def share_of(table: pd.DataFrame, model: str, kind: str) -> float:
+    """The share with the highest mean PSNR at the end of the trials."""
     tried = table[(table.use == "trial") & (table.model == model) & (table.kind == kind)]
-    return float(tried[tried.step > 0].groupby("rate").psnr.mean().idxmax())
+    return float(tried[tried.step > 0].groupby("share").psnr.mean().idxmax())
 
 
 def of_model(model: str) -> pd.DataFrame:
-    """All rows of a model: the trials, and the courses at the rates that they choose."""
+    """All rows of a model: the trials, and the courses at the shares that they choose."""
     found = [trials(model, kind) for kind in TRIED]
     tried = pd.concat(found)
-    outer, inner = (rate_of(tried, model, kind) for kind in ("external", "internal"))
+    outer, inner = (share_of(tried, model, kind) for kind in ("external", "internal"))
     every = [one for source in FOREIGN for one in SOURCES[source].tests]
     for name, source in tqdm(SOURCES.items(), desc=f"{model} external", unit="source"):
         more = LONG[2] if name == LONG[0] and model in LONG[1] else ()
         also = every if name == "photographs" else SOURCES["photographs"].tests
         table = external(model, source, outer, (*KEPT["external"], *more), also)
-        found.append(table.assign(rate=outer, kind="external", use="course", source=name))
+        found.append(table.assign(share=outer, kind="external", use="course", source=name))
     for name in tqdm(FOREIGN, desc=f"{model} internal", unit="source"):
         for image in SOURCES[name].tests:
             table = internal(model, image, inner, KEPT["internal"])
-            found.append(table.assign(rate=inner, kind="internal", use="course", source=name))
+            found.append(table.assign(share=inner, kind="internal", use="course", source=name))
     photographs = collections.load("bsd68")[::EVERY] if model in ADAPTED else ()
     for image in tqdm(photographs, desc=f"{model} BSD68", unit="image"):
         table = internal(model, f"bsd68/{image.name}", inner, KEPT["internal"])
-        found.append(table.assign(rate=inner, kind="internal", use="course", source="bsd68"))
+        found.append(table.assign(share=inner, kind="internal", use="course", source="bsd68"))
     return pd.concat(found).assign(model=model)
 
 
@@ -308,7 +317,7 @@ def artefact() -> store.Artefact:
             "sources": {name: list(source) for name, source in SOURCES.items()},
             "tried": {kind: list(map(str, ones)) for kind, ones in TRIED.items()},
             "steps": [KEPT, TRIED_STEPS, LONG],
-            "rates": list(RATES),
+            "shares": list(SHARES),
             "photographs": [EVERY, list(ADAPTED)],
             "models": {model: runs.Run(model, "gaussian", 25).entry.made_of for model in MODELS},
             "collections": {name: collections.fingerprint(name) for name in sorted(names)},
@@ -338,7 +347,7 @@ def probe() -> dict[str, float]:
     noisy = problem("gaussian", SIGMA).measure(clean, np.random.default_rng(0)).y.numpy()
     found = {}
     for model in MODELS:
-        adapting = adaptation.Adaptation(denoiser(model), first, RATES[0])
+        adapting = begun(denoiser(model), first, SHARES[1])
         table = _course(adapting, {model: Given(clean, noisy)}, (0, 2))
         found |= {f"{model} {row.step}": row.psnr for row in table.itertuples()}
     return found
@@ -352,7 +361,7 @@ def record() -> None:
     evaluation.write_scores(table[COLUMNS], artefact(), start, stamp)
 
 
-COLUMNS = ["use", "kind", "model", "source", "image", "rate", "step", "seconds", "psnr"]
+COLUMNS = ["use", "kind", "model", "source", "image", "share", "step", "seconds", "psnr"]
 
 
 def path() -> Path:

@@ -21,7 +21,7 @@ from .objectives import OPTIMISERS, Batch, Supervised
 BLOCK, BATCH = 64, 4  # pixels a side of a block, and how many make a step
 WARM = 20  # steps in which the rate rises: Adam's first are long for every weight, and a large network falls by them
 STEPS = {"external": 300, "internal": 60}
-RATES = {"external": 1e-3, "internal": 2e-4}
+SHARES = {"external": 0.5, "internal": 0.1}  # of the rate that a denoiser was trained at
 
 
 class Continued(Supervised):
@@ -84,6 +84,17 @@ class Adaptation:
                 )
             self.steps += 1
             self.seconds += time.monotonic() - start
+
+
+def trained_rate(restorer: Restorer) -> float:
+    """The rate that a denoiser was trained at, as its header has it; ValueError where it has none, and for what
+    cannot be adapted."""
+    _check(restorer)
+    settings = restorer.header.get("settings", {})
+    settings = settings.get("train", settings)  # older headers name the way
+    if "rate" not in settings:
+        raise ValueError(f"the rate that {restorer.name} was trained at is not known: give a rate")
+    return float(settings["rate"])
 
 
 def own_result(restorer: Restorer, degraded: np.ndarray) -> np.ndarray:
