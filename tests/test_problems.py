@@ -20,6 +20,7 @@ from anisodiff.metrics.distortion import psnr
 from anisodiff.problems import PROBLEMS, parse, problem, seeded
 from anisodiff.problems.operators import (
     BicubicDownsample,
+    Compressed,
     Fourier,
     GaussianBlur,
     Identity,
@@ -217,6 +218,19 @@ def test_the_real_fourier_transform_keeps_what_the_complex_one_keeps():
         Fourier(torch.arange(12).reshape(4, 3) > 5)
 
 
+def test_compressed_sensing_mixes_all_pixels_and_keeps_the_mean():
+    operator = drawn(PROBLEMS["compressed"], 0.25, (16, 12))
+    assert operator.mask.sum() == 48 and operator.mask[0, 0]
+    one = torch.zeros(16, 12, dtype=torch.float64)
+    one[3, 5] = 1
+    assert (operator.A(one)[operator.mask].abs() > 1e-9).double().mean() > 0.9
+    flat = operator.A_dagger(operator.A(torch.full((16, 12), 7.0)))
+    torch.testing.assert_close(flat, torch.full((16, 12), 7.0))
+    for order in (torch.arange(5), torch.zeros(192, dtype=torch.long)):
+        with pytest.raises(ValueError, match="an order of 192 pixels"):
+            Compressed(operator.mask, order)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -232,7 +246,7 @@ def test_a_kernel_that_is_none_is_named(text, message):
         parse(text)
 
 
-@pytest.mark.parametrize("name", ["missing-pixels", "fourier"])
+@pytest.mark.parametrize("name", ["missing-pixels", "fourier", "compressed"])
 def test_what_was_lost_must_come_with_the_measurement(name):
     with pytest.raises(ValueError, match=f"{name}: which .* give the problem of the measurement"):
         problem(name, 0.5).placed((8, 8))

@@ -6,87 +6,61 @@ import torch
 from family import photograph
 
 from anisodiff.methods.base import Denoiser
+from anisodiff.methods.gaussian_prior import GaussianPrior
 from anisodiff.methods.solvers.svd_samplers import DDRM, SNIPS
+from anisodiff.metrics import posterior
 from anisodiff.metrics.distortion import psnr
 from anisodiff.problems import parse
 from anisodiff.study import restorers
 
-SIDE, NOISE, MEAN = 8, 25.5, 127.5
-AT = torch.arange(SIDE, dtype=torch.float64)
-ALONG = torch.exp(-(AT[:, None] - AT[None]).abs() / 3)
-COVARIANCE = 255**2 * (0.09 * torch.kron(ALONG, ALONG) + 1e-4 * torch.eye(SIDE**2))
-VALUES, VECTORS = torch.linalg.eigh(COVARIANCE)
-
-
-class GaussianPrior(Denoiser):
-    """The mean of a Gaussian image given it with noise: exact, so that samplers can be checked."""
-
-    reads_sigma = True
-
-    def forward(self, x, sigma=None):
-        apart = (x.double() - MEAN).flatten(1) @ VECTORS
-        shrunk = apart * VALUES / (VALUES + float(sigma) ** 2)
-        return (MEAN + shrunk @ VECTORS.T).reshape(x.shape).to(x)
+PRIOR, NOISE = GaussianPrior.reference(), 25.5
 
 
 def measured(text):
-    draw = torch.from_numpy(np.random.default_rng(3).standard_normal(SIDE**2))
-    x = MEAN + VECTORS @ (VALUES.sqrt() * draw)
-    return parse(text).measure(x.reshape(1, SIDE, SIDE), np.random.default_rng(1))
-
-
-def posterior(given):
-    """Its mean (n) and covariance (n, n)."""
-    columns = torch.eye(SIDE**2, dtype=torch.float64).reshape(-1, SIDE, SIDE)
-    matrix = given.problem.operator.A(columns).flatten(1).T
-    gain = COVARIANCE @ matrix.T
-    gain = gain @ torch.linalg.pinv(matrix @ gain + NOISE**2 * matrix @ torch.linalg.pinv(matrix))
-    apart = given.y.double().flatten() - MEAN * matrix.sum(1)
-    return MEAN + gain @ apart, COVARIANCE - gain @ matrix @ COVARIANCE
+    return parse(text).measure(PRIOR.draw(np.random.default_rng(3)), np.random.default_rng(1))
 
 
 def drawn(sampler, given, samples=800):
     """The error of the mean, in deviations of the posterior, and the ratio of the variances."""
     found = sampler.restore(given.y, given.problem, rng=np.random.default_rng(0), samples=samples)
-    mean, covariance = posterior(given)
-    images = found.images.double().flatten(1)
-    deviation = covariance.diagonal().sqrt()
-    error = ((images.mean(0) - mean) / deviation).square().mean().sqrt()
-    return float(error), float(images.var(0).sum() / covariance.trace())
+    mean, covariance = (one.numpy() for one in PRIOR.posterior(given))
+    images, variance = found.images[:, 0].numpy(), np.diag(covariance).reshape(8, 8)
+    return (
+        posterior.error_of_mean(images, mean.reshape(8, 8), variance),
+        posterior.ratio_of_variances(images, variance),
+    )
 
 
 PROBLEMS = [
     f"gaussian,{NOISE}",
     f"periodic-uniform,3,sigma={NOISE}",
     f"missing-pixels,0.5,sigma={NOISE}",
+    f"compressed,0.25,sigma={NOISE}",
 ]
 
 
 @pytest.mark.parametrize("text", PROBLEMS)
 def test_snips_draws_from_the_posterior(text):
-    sampler = SNIPS(GaussianPrior(), 150, 4, 0.3, highest=1275.0, lowest=2.5)
+    sampler = SNIPS(PRIOR, 150, 4, 0.3, highest=1275.0, lowest=2.5)
     error, ratio = drawn(sampler, measured(text))
     assert error < 0.08 and ratio == pytest.approx(1, abs=0.08)
 
 
 def test_a_sampler_of_too_few_steps_does_not():
-    sampler = SNIPS(GaussianPrior(), 20, 1, 0.05, highest=1275.0, lowest=2.5)
+    sampler = SNIPS(PRIOR, 20, 1, 0.05, highest=1275.0, lowest=2.5)
     error, ratio = drawn(sampler, measured(PROBLEMS[2]))
     assert error > 0.15 or abs(ratio - 1) > 0.15
 
 
 def test_ddrm_is_surer_than_the_posterior():
     for text in PROBLEMS[1:]:
-        _, ratio = drawn(DDRM(GaussianPrior(), highest=1275.0, lowest=2.5), measured(text))
+        _, ratio = drawn(DDRM(PRIOR, highest=1275.0, lowest=2.5), measured(text))
         assert 0.1 < ratio < 0.9
 
 
 def test_with_the_truth_for_its_denoiser_ddrm_keeps_the_noise_of_each_level():
     given = measured(PROBLEMS[1])
-    x = MEAN + VECTORS @ (
-        VALUES.sqrt() * torch.from_numpy(np.random.default_rng(3).standard_normal(SIDE**2))
-    )
-    truth, seen = x.reshape(1, 1, SIDE, SIDE).float(), []
+    truth, seen = PRIOR.draw(np.random.default_rng(3))[None].float(), []
 
     class Truth(Denoiser):
         reads_sigma = True
@@ -116,7 +90,7 @@ def test_a_network_samples_images_that_fit_their_measurement():
 
 def test_the_same_generator_draws_the_same_images_and_none_is_refused():
     given = measured(PROBLEMS[0])
-    sampler = DDRM(GaussianPrior(), 5)
+    sampler = DDRM(PRIOR, 5)
     first, again = (
         sampler.restore(given.y, given.problem, rng=np.random.default_rng(7), samples=2).images
         for _ in range(2)

@@ -199,6 +199,44 @@ class Fourier(LinearOperator):
     U_adjoint = U
 
 
+class Compressed(LinearOperator):
+    """The cosine coefficients of shuffled pixels that a mask keeps, 0 for the others.
+
+    ``A x = M C P x``: P puts pixel ``order[i]`` at place i, C is the orthonormal DCT-II along both axes. ``mask``:
+    (H, W) bool; ``order``: a permutation of the H W pixels. Raises ValueError for another mask or order.
+    """
+
+    def __init__(self, mask: Tensor, order: Tensor):
+        self.mask, self.order = Mask(mask).mask, order
+        if order.shape != (mask.numel(),) or not torch.equal(
+            order.sort().values, torch.arange(mask.numel())
+        ):
+            raise ValueError(
+                f"expected an order of {mask.numel()} pixels, got {tuple(order.shape)}"
+            )
+        self.in_shape = self.out_shape = tuple(mask.shape)
+        self.singular_values = mask.double()
+
+    def A(self, x: Tensor) -> Tensor:
+        return torch.where(self.mask.to(x.device), self.V_adjoint(x), 0)
+
+    def V(self, spectrum: Tensor) -> Tensor:
+        shuffled = _along_both(spectrum, *(_cosines(length).T for length in self.in_shape))
+        return self._reordered(shuffled, self.order.argsort())
+
+    def V_adjoint(self, x: Tensor) -> Tensor:
+        shuffled = self._reordered(x, self.order)
+        return _along_both(shuffled, *(_cosines(length) for length in self.in_shape))
+
+    def U(self, spectrum: Tensor) -> Tensor:
+        return spectrum
+
+    U_adjoint = U
+
+    def _reordered(self, x: Tensor, order: Tensor) -> Tensor:
+        return x.flatten(-2)[..., order.to(x.device)].reshape(x.shape)
+
+
 def gaussian_kernel(deviation: float, side: int) -> tuple[float, ...]:
     """``exp(-j^2 / (2 deviation^2))`` for ``side`` pixels around 0, an odd number, of sum 1."""
     weights = np.exp(-0.5 * (np.arange(side) - side // 2) ** 2 / deviation**2)
