@@ -29,7 +29,7 @@ def coverage(samples: NDArray, clean: NDArray, share: float = 0.8, side: int = 8
     """
     if min(clean.shape) < side:
         raise ValueError(f"expected at least {side} pixels a side, got {clean.shape}")
-    if (1 - share) / 2 * (len(samples) + 1) < 1:
+    if round((1 - share) / 2 * (len(samples) + 1), 9) < 1:
         raise ValueError(f"{len(samples)} samples are too few for an interval of {share:g}")
     found = [_means(sample, side) for sample in samples]
     ends = (1 - share) / 2, (1 + share) / 2

@@ -5,7 +5,7 @@ from collections import Counter
 from ..borders import human, recorded
 from ..study import catalogue, evaluation, protocol, runs, store
 from ..study.store import Artefact, State
-from . import budgets, conventions, costs, timing, zebra
+from . import budgets, conventions, costs, svd_samplers, timing, zebra
 
 
 def artefacts() -> dict[str, Artefact]:
@@ -18,7 +18,11 @@ def artefacts() -> dict[str, Artefact]:
         found.append(human.artefact())
     found += [made for kind in catalogue.problems() for made in recorded.artefacts(kind)]
     if conventions.COLLECTION in catalogue.study()["further"]["collections"]:
-        found += [conventions.artefact(), zebra.artefact()]  # of the same photographs
+        found += [
+            conventions.artefact(),
+            zebra.artefact(),
+            svd_samplers.artefact(),
+        ]  # of the same photographs
     found.append(costs.artefact())
     if "tnrd" in catalogue.names():
         found.append(timing.artefact())
