@@ -88,6 +88,22 @@ def test_a_network_samples_images_that_fit_their_measurement():
         assert psnr(mean, clean) > psnr(single, clean) > psnr(given.y[0].numpy(), clean) + 5
 
 
+def test_the_denoiser_is_told_that_much_of_the_level():
+    given, seen = measured(PROBLEMS[0]), []
+
+    class Heard(Denoiser):
+        reads_sigma = True
+
+        def forward(self, y, sigma=None):
+            seen.append(float(sigma))
+            return y
+
+    SNIPS(Heard(), 3, 1, highest=80.0, lowest=20.0, told=1.1).restore(
+        given.y, given.problem, rng=np.random.default_rng(0)
+    )
+    assert seen == pytest.approx([88, 44, 22, 22])
+
+
 def test_the_same_generator_draws_the_same_images_and_none_is_refused():
     given = measured(PROBLEMS[0])
     sampler = DDRM(PRIOR, 5)
@@ -102,6 +118,7 @@ def test_the_same_generator_draws_the_same_images_and_none_is_refused():
         (lambda: SNIPS(None, 1), "at least two levels"),
         (lambda: SNIPS(None, highest=1, lowest=2), r"from 1 to 2"),
         (lambda: SNIPS(None, step=0), "each and step must be above 0, got 3 and 0"),
+        (lambda: SNIPS(None, told=-1), "told must be above 0, got -1"),
         (lambda: DDRM(None, eta=1.5), "got 1.5 and 1.0"),
     ):
         with pytest.raises(ValueError, match=message):

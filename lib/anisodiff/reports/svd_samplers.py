@@ -28,7 +28,12 @@ CASES = {  # what is measured of a photograph, by what a reader calls it
     "uniform blur": "periodic-uniform,5,sigma=25",
     "an eighth of mixtures": "compressed,0.125,sigma=25",
 }
-SAMPLERS = {"snips": {"levels": 200, "each": 3}, "ddrm": {"levels": 20}}
+SAMPLERS = {
+    "snips": {"levels": 200, "each": 3, "step": 0.1, "highest": 75.0},
+    "ddrm": {"levels": 20, "highest": 75.0},
+}
+TOLD = (1.0, 1.05, 1.1, 1.15, 1.2)  # times the level, tried on training photographs
+TUNED_ON, TUNED_BY, TUNING_SAMPLES = "shipped/train", 2, 4  # its first photographs
 COUNTS = (1, 2, 4, 8, 16)  # of samples, that are averaged
 
 KNOWN = {  # measured of the Gaussian prior
@@ -117,13 +122,38 @@ def drawn(
     return found, about
 
 
-def rows(case: str, image: collections.Image) -> list[dict]:
+def courses(name: str) -> pd.DataFrame:
+    """By what a sampler's denoiser is told, problem and training photograph: ``psnr`` of the mean of some samples."""
+    images = collections.load(TUNED_ON)[:TUNED_BY]
+    found = []
+    for told, case, image in product(TOLD, CASES, images):
+        clean = np.array(collections.centre_crop(image.pixels, SIDE), np.float32)
+        given = measured(CASES[case], image.name, clean, TUNED_ON)
+        solver = restorers.solver(name, ENGINE, given.problem, **SAMPLERS[name], told=told)
+        rng = np.random.default_rng(0)
+        with torch.inference_mode():
+            samples = solver.method.restore(
+                given.y, given.problem, rng=rng, samples=TUNING_SAMPLES
+            ).image
+        quality = clipped_psnr(samples[0].numpy(), clean)
+        found.append(
+            {"method": name, "told": told, "problem": case, "image": image.name, "psnr": quality}
+        )
+    return pd.DataFrame(found)
+
+
+def best(tried: pd.DataFrame) -> float:
+    """What to tell a denoiser: the highest mean of :func:`courses`."""
+    return float(tried.groupby("told").psnr.mean().idxmax())
+
+
+def rows(case: str, image: collections.Image, told: dict[str, float]) -> list[dict]:
     """PSNR, clipped, and LPIPS of the mean of the first samples of each sampler by COUNTS, and of the single estimate
     of half-quadratic splitting, a row each."""
     clean = np.array(collections.centre_crop(image.pixels, SIDE), np.float32)
     given, found = measured(CASES[case], image.name, clean), []
     for name, settings in SAMPLERS.items():
-        method = restorers.solver(name, ENGINE, given.problem, **settings).method
+        method = restorers.solver(name, ENGINE, given.problem, **settings, told=told[name]).method
         samples, about = drawn(method, given, clean, COUNTS[-1])
         found += [
             {"method": name, "samples": count, **quality(samples[:count].mean(0), clean), **about}
@@ -151,6 +181,7 @@ def artefact() -> store.Artefact:
             "photographs": [COLLECTION, EVERY, SIDE],
             "problems": CASES,
             "samplers": SAMPLERS,
+            "told": [TUNED_ON, TUNED_BY, TUNING_SAMPLES, *TOLD],
             "counts": list(COUNTS),
             "known": KNOWN,
             "levels": [FROM, TO],
@@ -164,7 +195,7 @@ def artefact() -> store.Artefact:
         name="scores/svd-samplers",
         path=path(),
         recipe=recipe,
-        roots=(f"{__name__}.rows", f"{__name__}.known"),
+        roots=(f"{__name__}.rows", f"{__name__}.courses", f"{__name__}.known"),
         starts_from=(run.artefact(),),
         make=record,
         probe=probe,
@@ -199,10 +230,13 @@ def record() -> None:
         about, spectrum = known(label, text)
         found.append({"use": "known", "method": label, "problem": case, **about})
         spectra.append(spectrum.assign(use="spectrum", method=label, problem=case))
+    tried = {name: courses(name) for name in SAMPLERS}
+    told = {name: best(of) for name, of in tried.items()}
     asked = list(product(CASES, photographs()))
     for case, image in tqdm(asked, desc="samples", unit="image"):
-        found += [{"use": "photographs", **row} for row in rows(case, image)]
-    table = pd.concat([pd.DataFrame(found), *spectra])
+        found += [{"use": "photographs", **row} for row in rows(case, image, told)]
+    courses_of = [of.assign(use="told") for of in tried.values()]
+    table = pd.concat([pd.DataFrame(found), *courses_of, *spectra])
     evaluation.write_scores(table, artefact(), start, stamp)
 
 
@@ -212,7 +246,7 @@ def path() -> Path:
 
 
 def read(use: str) -> pd.DataFrame:
-    """The recorded rows of a use: ``known``, ``spectrum`` or ``photographs``."""
+    """The recorded rows of a use: ``known``, ``spectrum``, ``told`` or ``photographs``."""
     store.check(path())
     provenance.note(path())
     table = pd.read_csv(path(), dtype={"image": str})

@@ -21,17 +21,22 @@ class SVDSampler(Method):
     """``samples`` images at once, from noise of ``highest`` gray levels down to ``lowest`` in ``levels`` levels, which
     are even in the logarithm; a subclass says what happens at a level.
 
-    Raises ValueError for levels or noise that are not above 0, or do not fall.
+    The denoiser is told ``told`` times the level: what a network leaves behind adds to the noise that is drawn, and a
+    network that is told too little takes noise for texture. Raises ValueError for levels or noise that are not above
+    0, or do not fall, and for ``told`` not above 0.
     """
 
     needs, samples = frozenset({"operator"}), True
 
-    def __init__(self, denoiser: Denoiser, levels: int, highest: float, lowest: float):
+    def __init__(self, denoiser: Denoiser, levels: int, highest: float, lowest: float, told: float):
+        if not 0 < told < np.inf:
+            raise ValueError(f"{self.name}: told must be above 0, got {told!r}")
         if levels < 2 or not 0 < lowest < highest < np.inf:
             raise ValueError(
                 f"{self.name}: at least two levels, falling to above 0, got {levels!r} from {highest!r} to {lowest!r}"
             )
-        self.denoiser, self.sigmas = denoiser, np.geomspace(highest, lowest, levels)
+        self.denoiser, self.told = denoiser, told
+        self.sigmas = np.geomspace(highest, lowest, levels)
 
     @abstractmethod
     def walk(self, y: Tensor, s: Tensor, sigma_0: float, middle: Tensor, clean, normal) -> Tensor:
@@ -47,7 +52,9 @@ class SVDSampler(Method):
 
         def clean(x: Tensor, sigma: float) -> Tensor:
             images = operator.V(x).flatten(0, 1)[:, None]
-            return operator.V_adjoint(self.denoiser(images, float(sigma)).reshape(shape))
+            return operator.V_adjoint(
+                self.denoiser(images, self.told * float(sigma)).reshape(shape)
+            )
 
         def normal() -> Tensor:
             return torch.randn(shape, generator=generator, device=y.device, dtype=y.dtype)
@@ -81,8 +88,9 @@ class SNIPS(SVDSampler):
         step: float = 0.3,
         highest: float = 255.0,
         lowest: float = 1.0,
+        told: float = 1.0,
     ):
-        super().__init__(denoiser, levels, highest, lowest)
+        super().__init__(denoiser, levels, highest, lowest, told)
         if each < 1 or not 0 < step < np.inf:
             raise ValueError(f"snips: each and step must be above 0, got {each!r} and {step!r}")
         self.each, self.step = each, step
@@ -124,8 +132,9 @@ class DDRM(SVDSampler):
         eta_b: float = 1.0,
         highest: float = 255.0,
         lowest: float = 1.0,
+        told: float = 1.0,
     ):
-        super().__init__(denoiser, levels, highest, lowest)
+        super().__init__(denoiser, levels, highest, lowest, told)
         if not (0 <= eta <= 1 and 0 <= eta_b <= 1):
             raise ValueError(f"ddrm: eta and eta_b lie in [0, 1], got {eta!r} and {eta_b!r}")
         self.eta, self.eta_b = eta, eta_b
