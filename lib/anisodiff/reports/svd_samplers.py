@@ -20,13 +20,21 @@ from ..problems import Measurement, parse, seeded
 from ..study import catalogue, evaluation, restorers, runs, store
 
 ENGINE, COLLECTION, EVERY, SIDE = "drunet-lite", "bsd68", 8, 64  # centred crops of every eighth
-CASES = {  # what is measured of a photograph, by what a reader calls it
+CASES = {  # what is measured of a photograph
     "noise": "gaussian,25",
-    "half of the pixels": "missing-pixels,0.5,sigma=25",
-    "a sixteenth of the pixels, noise 25": "downsample,4,sigma=25",
-    "a sixteenth of the pixels, noise 12": "downsample,4,sigma=12",
-    "uniform blur": "periodic-uniform,5,sigma=25",
-    "an eighth of mixtures": "compressed,0.125,sigma=25",
+    "half-lost": "missing-pixels,0.5,sigma=25",
+    "every-fourth": "downsample,4,sigma=25",
+    "every-fourth-less-noise": "downsample,4,sigma=12",
+    "uniform-blur": "periodic-uniform,5,sigma=25",
+    "mixtures": "compressed,0.125,sigma=25",
+}
+LABELS = {  # what a reader calls it
+    "noise": "noise",
+    "half-lost": "half of the pixels lost",
+    "every-fourth": "a quarter of the side, noise 25",
+    "every-fourth-less-noise": "a quarter of the side, noise 12",
+    "uniform-blur": "uniform blur",
+    "mixtures": "one mixture for eight pixels",
 }
 SAMPLERS = {
     "snips": {"levels": 200, "each": 3, "step": 0.1, "highest": 75.0},
@@ -210,7 +218,7 @@ def probe() -> dict[str, float]:
         found |= {f"{label} {name}": value for name, value in error.items()}
     image = collections.load("shipped/test")[0]
     clean = np.array(collections.centre_crop(image.pixels, 32), np.float32)
-    given = measured(CASES["uniform blur"], image.name, clean, "shipped/test")
+    given = measured(CASES["uniform-blur"], image.name, clean, "shipped/test")
     for name in SAMPLERS:
         method: Method = restorers.solver(name, ENGINE, given.problem, levels=4).method
         samples, about = drawn(method, given, clean, 9)
