@@ -1,4 +1,4 @@
-"""How well samples stand for a posterior: its mean and variance where these are known, else coverage; and their fit.
+"""How well samples stand for a posterior: its mean and variance where these are known, else coverage.
 
 Samples are (S, H, W) gray levels.
 """

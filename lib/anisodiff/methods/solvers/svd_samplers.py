@@ -21,9 +21,8 @@ class SVDSampler(Method):
     """``samples`` images at once, from noise of ``highest`` gray levels down to ``lowest`` in ``levels`` levels, which
     are even in the logarithm; a subclass says what happens at a level.
 
-    The denoiser is told ``told`` times the level: what a network leaves behind adds to the noise that is drawn, and a
-    network that is told too little takes noise for texture. Raises ValueError for levels or noise that are not above
-    0, or do not fall, and for ``told`` not above 0.
+    The denoiser is told ``told`` times the level: 1 is right for an exact one. Raises ValueError for levels or noise
+    that are not above 0, or do not fall, and for ``told`` not above 0.
     """
 
     needs, samples = frozenset({"operator"}), True
