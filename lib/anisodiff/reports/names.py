@@ -49,6 +49,7 @@ NAMES = {  # by the study's name: a reader's, and the page, or the section of on
     "tnrd": ("TNRD 5×5", "tnrd"),
     "tnrd-7x7": ("TNRD 7×7", "tnrd"),
     "tnrd-7x7-stages-2": ("TNRD 7×7, 2 stages", "tnrd"),
+    "tnrd-7x7-stages-8": ("TNRD 7×7, 8 stages", "tnrd"),
     "tnrd-stages-2": ("TNRD 5×5, 2 stages", "tnrd"),
     "tnrd-stages-8": ("TNRD 5×5, 8 stages", "tnrd"),
     "tnrd-short": ("TNRD 5×5, short", "tnrd"),
