@@ -38,6 +38,23 @@ def test_the_measures_are_those_of_a_known_matrix():
     assert derivative.inhomogeneity(Linear(np.eye(144), 50.0), IMAGE, 25) > 0.2
 
 
+def test_the_gradient_of_red_is_what_is_left_where_the_derivative_is_symmetric():
+    matrix = np.random.default_rng(0).standard_normal((144, 144)) / 24
+    even, odd = (matrix + matrix.T) / 2, (matrix - matrix.T) / 2
+    assert derivative.gradient_error(Linear(even), IMAGE, 25) < 1e-4
+    x = IMAGE.ravel()
+    for one in (Linear(odd), Linear(matrix)):
+        m = one.matrix.double().numpy()
+        gradient, formula = x - (m + m.T) @ x / 2, x - m @ x
+        expected = np.linalg.norm(gradient - formula) / np.linalg.norm(formula)
+        assert derivative.gradient_error(one, IMAGE, 25) == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_denoiser_without_a_derivative_is_refused():
+    with pytest.raises(ValueError, match="has no derivative"):
+        derivative.gradient_error(restorers.load("tv").module, IMAGE, 25)
+
+
 def test_a_product_with_the_derivative_is_linear():
     times = derivative.along(restorers.load("foe-s").module, IMAGE, 25.0)
     a, b = torch.randn(2, 1, 1, *IMAGE.shape, generator=torch.Generator().manual_seed(0))

@@ -142,6 +142,13 @@ def test_parameters_are_as_declared_and_read_from_the_command_line():
     assert known["option"].read("one") == "one"
 
 
+def test_a_long_comment_goes_on_below_its_parameter():
+    cell = 'kind: str = "one"  # what is solved\n# {one,\n# two}\nsteps: int = 2  # of it [1, 3]'
+    known = declared(cell)
+    assert known["kind"].choices == ("one", "two") and known["kind"].meaning == "what is solved"
+    assert known["steps"].range == (1, 3) and not known["steps"].choices
+
+
 REFUSED = [
     ("sigma", 300, "a float in [1, 100]"),
     ("sigma", float("nan"), "a float in [1, 100]"),

@@ -1,6 +1,7 @@
 """What solvers ask of a denoiser near an image: a symmetric derivative J, no longer than one, and D(c x) = c D(x).
 
-By central differences, so that a denoiser of any library will do. Images are (H, W) in gray levels; draws are fixed.
+By central differences, so that a denoiser of any library will do, but for :func:`gradient_error`. Images are (H, W) in
+gray levels; draws are fixed.
 """
 
 from collections.abc import Callable
@@ -59,3 +60,18 @@ def radius(denoiser: Denoiser, image: np.ndarray, sigma: float, rounds: int = 20
         d = times(d / d.norm())
         found = float(d.norm())
     return found
+
+
+def gradient_error(denoiser: Denoiser, image: np.ndarray, sigma: float) -> float:
+    """``|g - (x - D(x))| / |x - D(x)|`` with ``g = x - (D(x) + J'x) / 2``, the gradient of ``x' (x - D(x)) / 2``: 0
+    where D is the denoiser that RED's theory asks for.
+
+    Raises ValueError for a denoiser that has no derivative. Source: Reehorst, Schniter, IEEE TCI 5 (2019), section III.
+    """
+    x = torch.from_numpy(np.ascontiguousarray(image, np.float32))[None, None].requires_grad_(True)
+    restored = denoiser(x, sigma)
+    if not restored.requires_grad:
+        raise ValueError(f"{type(denoiser).__name__} has no derivative by the image")
+    (transposed,) = torch.autograd.grad(restored, x, x.detach())
+    apart = (restored - transposed).detach() / 2
+    return float(apart.norm() / (x - restored).detach().norm())

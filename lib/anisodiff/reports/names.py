@@ -15,6 +15,7 @@ NAMES = {  # by the study's name: a reader's, and the page, or the section of on
     "p1-intervals-16": ("P1, 16 intervals", "p1_diffusivities"),
     "p1-borders": ("P1 + borders", "borders_in_diffusion"),
     "foe-s": ("FoE-S", "fields_of_experts"),
+    "foe-s-told": ("FoE-S, told", "all_levels"),
     "foe-d": ("FoE-D", "fields_of_experts"),
     "foe-m": ("FoE-M", "fields_of_experts"),
     "foe-rb": ("FoE-RB", "fields_of_experts"),

@@ -82,13 +82,14 @@ class Parameter:
 def declared(source: str) -> dict[str, Parameter]:
     """The parameters of a cell by name; empty where the cell is anything but annotated assignments.
 
+    A long comment goes on in the lines below its parameter.
     Raises ParameterError for a type that no parameter can have and for a range that cannot be read.
     """
     try:
         body = ast.parse(source).body
     except SyntaxError:  # a cell with a magic
         return {}
-    if not all(
+    if not body or not all(
         isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value
         for line in body
     ):
@@ -98,7 +99,13 @@ def declared(source: str) -> dict[str, Parameter]:
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
         if token.type == tokenize.COMMENT
     }
-    return {line.target.id: _parameter(line, comments.get(line.end_lineno, "")) for line in body}
+    ends = [*(line.lineno for line in body[1:]), source.count("\n") + 2]
+    return {
+        line.target.id: _parameter(
+            line, " ".join(comments[at] for at in range(line.end_lineno, end) if at in comments)
+        )
+        for line, end in zip(body, ends, strict=True)
+    }
 
 
 def assigned(source: str) -> list[str]:
