@@ -54,7 +54,7 @@ benchmark: .venv/.complete
 
 # The library beside deepinv, in an environment of its own (1.7 GB): no part of the project needs it.
 peers: .venv-peers/.complete
-	.venv-peers/bin/python -m pytest tests/peers --override-ini addopts=-q
+	.venv-peers/bin/python -m pytest tests/peers --confcutdir tests/peers --override-ini addopts=-q
 
 # Needs uv; torch stays out, for the reader chooses its build. environment.yml follows: the tests say how.
 lock:

@@ -12,8 +12,10 @@ from anisodiff.data import collections, provenance
 from anisodiff.methods.base import Denoising
 from anisodiff.methods.denoisers.classical import Classical
 from anisodiff.methods.denoisers.rescaled import Rescaled
+from anisodiff.methods.solvers.plug_and_play import HQS
 from anisodiff.metrics.distortion import psnr
 from anisodiff.problems import PROBLEMS, problem
+from anisodiff.study import restorers
 
 SIDE = 96
 
@@ -116,6 +118,29 @@ def test_regularisation_by_denoising_takes_a_model_of_the_study():
     assert quality(restored, clean) > quality(255 * y, clean) + 4
 
 
+@pytest.mark.parametrize("blur", [("periodic-gaussian", 1.6), ("periodic-uniform", 9)])
+@pytest.mark.parametrize("noise", [2**0.5, 2.55])
+def test_splitting_is_within_two_tenths_of_dpir_with_the_same_denoiser(blur, noise):
+    ours, theirs = [], []
+    engine = restorers.at_any_level("drunet-lite")
+    for clean in photographs():
+        given = problem(*blur, sigma=noise).measure(clean, np.random.default_rng(0))
+        operator, y = given.problem.operator, given.y
+        parts = {part: getattr(operator, part) for part in ("U", "U_adjoint", "V", "V_adjoint")}
+        physics = deepinv.physics.DecomposablePhysics(
+            mask=operator.singular_values.float(), **parts
+        )
+        dpir = deepinv.optim.DPIR(sigma=noise / 255, denoiser=Rescaled(engine, 255))
+        strength = 0.23 * max(2.55 / noise, 1) ** 2  # theirs weighs with noise of at least 0.01
+        how = "pnp-hqs", "drunet-lite", given.problem
+        splitting = restorers.solver(*how, strength=strength).method
+        with torch.no_grad():
+            theirs.append(quality(255 * dpir(y[None] / 255, physics), clean))
+            ours.append(quality(splitting.restore(y, given.problem).image, clean))
+    assert min(theirs) > 25
+    assert ours == pytest.approx(theirs, abs=0.2)
+
+
 # deepinv's here. TVDenoiser starts from what it gave for the last image of that size: a new one for each call.
 
 THEIRS = {
@@ -162,9 +187,21 @@ def test_a_denoiser_of_deepinv_answers_a_measurement_of_ours(name):
         assert quality(restored, truth) > quality(y, truth) + 3
 
 
+def test_a_solver_of_ours_takes_a_denoiser_of_deepinv():
+    clean = photographs()[0]
+    given = problem("periodic-gaussian", 1.6, sigma=2.55).measure(clean, np.random.default_rng(0))
+    splitting = HQS(Rescaled(theirs("tv"), 1 / 255))
+    with torch.no_grad():
+        restored = splitting.restore(given.y, given.problem).image
+    assert quality(restored, clean) > quality(given.y, clean) + 2
+
+
 # Operators
 
-LINEAR = [("gaussian", 25), ("blur", 0.25), ("inpainting", 0.5), ("downsample", 2)]
+LINEAR = [
+    *(("gaussian", 25), ("blur", 0.25), ("inpainting", 0.5), ("downsample", 2)),
+    *(("periodic-gaussian", 0.5), ("fourier", 0.33), ("compressed", 0.125)),
+]
 
 linear = pytest.mark.parametrize(("name", "level"), LINEAR)
 
