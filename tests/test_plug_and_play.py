@@ -12,6 +12,7 @@ from anisodiff.methods import solvers
 from anisodiff.methods.base import Denoiser
 from anisodiff.methods.denoisers.any_level import AnyLevel
 from anisodiff.methods.denoisers.rescaled import Rescaled
+from anisodiff.methods.gaussian_prior import GaussianPrior
 from anisodiff.methods.solvers.plug_and_play import (
     ADMM,
     HQS,
@@ -29,18 +30,7 @@ SHAPE, SIGMA = (6, 5), 4.0
 PLACES = torch.cartesian_prod(*(torch.arange(n, dtype=torch.float64) for n in SHAPE))
 COVARIANCE = 900 * torch.exp(-torch.cdist(PLACES, PLACES, p=1) / 3) + torch.eye(len(PLACES))
 UNIT = torch.eye(len(PLACES), dtype=torch.float64)
-
-
-class GaussianPrior(Denoiser):
-    """The proximal point of ``(u - m)' S^-1 (u - m) / 2``: the mean of what is below the noise."""
-
-    reads_sigma = True
-
-    def forward(self, x, sigma=None):
-        level = float(sigma)
-        apart = (x - 120).flatten(1).double()
-        found = torch.linalg.solve(COVARIANCE + level**2 * UNIT, apart.T)
-        return (120 + (COVARIANCE @ found).T.reshape(x.shape)).to(x)
+PRIOR = GaussianPrior(torch.full(SHAPE, 120.0), COVARIANCE)
 
 
 def shrinking(level):
@@ -49,10 +39,8 @@ def shrinking(level):
 
 
 def measured(text):
-    x = 120 + torch.linalg.cholesky(COVARIANCE) @ torch.from_numpy(
-        np.random.default_rng(0).standard_normal(len(PLACES))
-    )
-    found = parse(text).measure(x.reshape(1, *SHAPE), np.random.default_rng(1))
+    x = PRIOR.draw(np.random.default_rng(0))
+    found = parse(text).measure(x, np.random.default_rng(1))
     return found.y.double(), found.problem
 
 
@@ -81,7 +69,7 @@ PROBLEMS = [f"periodic-gaussian,0.8,side=3,sigma={SIGMA}", f"missing-pixels,0.5,
 @pytest.mark.parametrize("name", CASES)
 def test_a_scheme_ends_at_its_closed_form(name, text):
     (make, penalty), (y, problem) = CASES[name], measured(text)
-    found = make(GaussianPrior()).restore(y, problem)
+    found = make(PRIOR).restore(y, problem)
     wanted = expected(y, problem.operator, penalty)
     torch.testing.assert_close(found.image, wanted, rtol=0, atol=1e-6)
     other = expected(y, problem.operator, 2 * penalty)
@@ -93,7 +81,7 @@ def test_proximal_gradient_ends_where_its_strength_says(text):
     y, problem = measured(text)
     step = 1 / float(problem.operator.singular_values.max()) ** 2
     strength = LEVEL**2 / (step * SIGMA**2)
-    found = ProximalGradient(GaussianPrior(), 4000, LEVEL).restore(y, problem).image
+    found = ProximalGradient(PRIOR, 4000, LEVEL).restore(y, problem).image
     wanted = expected(y, problem.operator, strength * torch.linalg.inv(COVARIANCE))
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-6)
 
@@ -102,10 +90,10 @@ def test_half_quadratic_splitting_lowers_the_level_to_that_of_the_noise():
     y, problem = measured(PROBLEMS[0])
     told = []
 
-    class Recording(GaussianPrior):
+    class Recording(Denoiser):
         def forward(self, x, sigma=None):
             told.append(float(sigma))
-            return super().forward(x, sigma)
+            return PRIOR(x, sigma)
 
     list(HQS(Recording(), 2, 5, last=5).trajectory(y, problem))
     assert told == [5, 5]
@@ -114,7 +102,7 @@ def test_half_quadratic_splitting_lowers_the_level_to_that_of_the_noise():
     assert told == pytest.approx([36, 12, 4]) and len(states) == 4
     level, gamma = 4.0, 1 / 0.23
     inner = problem.operator.prox_l2(states[-2], y, gamma)
-    wanted = GaussianPrior()(inner[:, None], level)[:, 0]
+    wanted = PRIOR(inner[:, None], level)[:, 0]
     torch.testing.assert_close(states[-1], wanted)
 
 
@@ -202,7 +190,7 @@ def test_what_does_not_fit_is_named():
             restorers.solver(method, denoiser, problem, **settings)
     y = torch.zeros(1, 8, 8)
     with pytest.raises(ValueError, match=r"pnp-hqs needs a linear operator.*salt-pepper"):
-        HQS(AnyLevel({25.0: GaussianPrior()})).restore(y, parse("salt-pepper,0.1"))
+        HQS(AnyLevel({25.0: PRIOR})).restore(y, parse("salt-pepper,0.1"))
 
 
 def test_the_command_line_solves_a_problem(tmp_path, capsys):
@@ -256,10 +244,9 @@ def test_a_stranger_adds_a_solver_in_one_file(tmp_path, monkeypatch):
     y, problem = measured(PROBLEMS[0])
     kind = solvers.found()["pnp-accelerated"]
     assert issubclass(kind, PlugAndPlay)
-    far = ProximalGradient(GaussianPrior(), 4000).restore(y, problem).image
+    far = ProximalGradient(PRIOR, 4000).restore(y, problem).image
     few, ahead = (
-        (one(GaussianPrior(), 12).restore(y, problem).image - far).norm()
-        for one in (ProximalGradient, kind)
+        (one(PRIOR, 12).restore(y, problem).image - far).norm() for one in (ProximalGradient, kind)
     )
     assert ahead < few
     found = restorers.solver("pnp-accelerated", "dct-8-learned", problem, steps=2)
