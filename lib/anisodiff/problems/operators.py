@@ -33,10 +33,11 @@ class Identity(LinearOperator):
     U = U_adjoint = V = V_adjoint = A
 
 
-class Mask(LinearOperator):
-    """``A x = x`` where the mask is True, 0 elsewhere; ``mask`` is (H, W) bool, True for the known pixels.
+class Kept(LinearOperator):
+    """``A x = M V' x``: of the orthonormal coefficients ``V' x`` those that a mask keeps, 0 for the others.
 
-    Raises ValueError for another kind of mask.
+    ``mask`` is (H, W) bool, True for what is kept; a subclass says what V is. Raises ValueError for another kind of
+    mask.
     """
 
     def __init__(self, mask: Tensor):
@@ -49,12 +50,18 @@ class Mask(LinearOperator):
         self.singular_values = mask.double()
 
     def A(self, x: Tensor) -> Tensor:
-        return torch.where(self.mask.to(x.device), x, 0)
+        return torch.where(self.mask.to(x.device), self.V_adjoint(x), 0)
 
     def U(self, spectrum: Tensor) -> Tensor:
         return spectrum
 
-    U_adjoint = V = V_adjoint = U
+    U_adjoint = U
+
+
+class Mask(Kept):
+    """``A x = x`` where the mask is True, 0 elsewhere."""
+
+    V = V_adjoint = Kept.U
 
 
 class GaussianBlur(LinearOperator):
@@ -168,57 +175,43 @@ class PeriodicBlur(Separable):
         super().__init__(shape, _periodic, self.kernel, self.factor)
 
 
-class Fourier(LinearOperator):
+class Fourier(Kept):
     """The coefficients of a real Fourier transform that a mask keeps, 0 for the others; periodic.
 
     ``A x = M H x`` with the orthonormal Hartley transform H along each axis, ``H_jk = cas(2 pi j k / n) / sqrt(n)``,
     ``cas t = cos t + sin t``. It holds the same as the complex Fourier transform: where the mask is symmetric,
     ``m[-j, -k] = m[j, -k] = m[-j, k] = m[j, k]``, the coefficients kept are those of that with the same mask.
-    ``mask``: (H, W) bool. Raises ValueError for another mask, or for one that is not symmetric.
+    Raises ValueError for a mask that is not symmetric.
     """
 
     def __init__(self, mask: Tensor):
-        self.mask = Mask(mask).mask
+        super().__init__(mask)
         for axis in (0, 1):
             if not torch.equal(mask, mask.flip(axis).roll(1, axis)):
                 raise ValueError(f"expected a mask that is symmetric along axis {axis}")
-        self.in_shape = self.out_shape = tuple(mask.shape)
-        self.singular_values = mask.double()
-
-    def A(self, x: Tensor) -> Tensor:
-        return torch.where(self.mask.to(x.device), self.V_adjoint(x), 0)
 
     def V(self, spectrum: Tensor) -> Tensor:
         return _along_both(spectrum, *map(_hartley, self.in_shape))
 
     V_adjoint = V  # it is symmetric and its own inverse
 
-    def U(self, spectrum: Tensor) -> Tensor:
-        return spectrum
 
-    U_adjoint = U
-
-
-class Compressed(LinearOperator):
+class Compressed(Kept):
     """The cosine coefficients of shuffled pixels that a mask keeps, 0 for the others.
 
-    ``A x = M C P x``: P puts pixel ``order[i]`` at place i, C is the orthonormal DCT-II along both axes. ``mask``:
-    (H, W) bool; ``order``: a permutation of the H W pixels. Raises ValueError for another mask or order.
+    ``A x = M C P x``: P puts pixel ``order[i]`` at place i, C is the orthonormal DCT-II along both axes. ``order``: a
+    permutation of the H W pixels. Raises ValueError for another order.
     """
 
     def __init__(self, mask: Tensor, order: Tensor):
-        self.mask, self.order = Mask(mask).mask, order
+        super().__init__(mask)
+        self.order = order
         if order.shape != (mask.numel(),) or not torch.equal(
             order.sort().values, torch.arange(mask.numel())
         ):
             raise ValueError(
                 f"expected an order of {mask.numel()} pixels, got {tuple(order.shape)}"
             )
-        self.in_shape = self.out_shape = tuple(mask.shape)
-        self.singular_values = mask.double()
-
-    def A(self, x: Tensor) -> Tensor:
-        return torch.where(self.mask.to(x.device), self.V_adjoint(x), 0)
 
     def V(self, spectrum: Tensor) -> Tensor:
         shuffled = _along_both(spectrum, *(_cosines(length).T for length in self.in_shape))
@@ -227,11 +220,6 @@ class Compressed(LinearOperator):
     def V_adjoint(self, x: Tensor) -> Tensor:
         shuffled = self._reordered(x, self.order)
         return _along_both(shuffled, *(_cosines(length) for length in self.in_shape))
-
-    def U(self, spectrum: Tensor) -> Tensor:
-        return spectrum
-
-    U_adjoint = U
 
     def _reordered(self, x: Tensor, order: Tensor) -> Tensor:
         return x.flatten(-2)[..., order.to(x.device)].reshape(x.shape)
