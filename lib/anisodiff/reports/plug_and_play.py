@@ -58,19 +58,30 @@ ENGINES = (
     "tv",
 )
 STUDIED = ("gaussian-blur", "four-of-five-lost")  # by all methods, step by step
-STUDIED_ENGINES = ("drunet-lite", "foe-s-told", "tnrd-rising-pure")
+STUDIED_ENGINES, STUDIED_IMAGES = ("drunet-lite", "foe-s-told", "tnrd-rising-pure"), 3
 BASELINES = {"tikhonov": {"strength": (1e-4, 1e-3, 1e-2, 1e-1)}, "biharmonic": {}}
-SETTINGS = {  # what is tuned, on training photographs
+NOISY = {  # what is tuned, on training photographs
     "pnp-hqs": {"strength": (0.03, 0.06, 0.12, 0.23, 0.46, 0.92)},
-    "pnp-admm": {"level": (2.5, 5, 10), "strength": (0.06, 0.23, 0.92)},
-    "pnp-pgm": {"level": (1, 2, 4, 8, 16)},
-    "red-fixed-point": {"strength": (0.005, 0.01, 0.02, 0.04, 0.08, 0.16)},
-    "red-gradient": {"strength": (0.005, 0.01, 0.02, 0.04, 0.08, 0.16)},
+    "pnp-admm": {"level": (5, 10, 20), "strength": (0.23, 0.92, 3.7)},
+    "pnp-pgm": {"level": (0.5, 1, 2, 4)},
+    "red-fixed-point": {"strength": (0.01, 0.02, 0.04, 0.08)},
 }
-TUNED_ON, TUNING_SIDE = "shipped/train", 96
-SPREAD = (0.1, 0.3, 1, 3, 10)  # times the tuned strength, to see how much depends on it
-HELD = {"steps": 60, "level": 5.0}  # of the comparison of penalty and multipliers
-KEPT = (1, 2, 3, 5, 8, 12, 20, 30, 40, 60, 100, 150, 200, 300)  # steps of the courses
+WITHOUT_NOISE = {  # the same where the strength hardly matters, as what was measured is kept
+    "pnp-hqs": {"last": (0.5, 1, 2, 4), "steps": (20,)},
+    "pnp-admm": {"level": (5, 10, 20, 40)},
+    "pnp-pgm": {"level": (1, 2, 4, 8)},
+    "red-fixed-point": {"level": (3.25, 6.5, 13, 26), "strength": (1.0,)},
+}
+METHODS = (
+    *NOISY,
+    "red-gradient",
+)  # which takes the settings of the fixed point: that is where it leads
+GRADIENT_STEPS = 150
+TUNED_ON, TUNED_BY, TUNING_SIDE = "shipped/train", 4, 96  # its first photographs
+HELD_ON = ("gaussian-blur", "uniform-blur")  # where penalty and multipliers are compared
+HELD = {"steps": 30, "level": 5.0}
+STRENGTHS = (0.03, 0.1, 0.3, 1, 3)
+KEPT = (1, 2, 3, 5, 8, 12, 20, 30, 40, 60, 100, 150)  # steps of the courses
 
 
 def measured(case: str) -> list[tuple[str, np.ndarray, Measurement]]:
@@ -97,18 +108,28 @@ def course(solver: Restorer, clean: np.ndarray, given: Measurement) -> pd.DataFr
     return pd.DataFrame({"psnr": quality, "change": change}).rename_axis("step")
 
 
+def asked(case: str, method: str) -> dict[str, tuple[float, ...]]:
+    """The settings that are tried for a method on a case."""
+    if method in BASELINES:
+        return BASELINES[method]
+    settings = NOISY if "sigma" in CASES[case].problem else WITHOUT_NOISE
+    return settings["red-fixed-point" if method == "red-gradient" else method]
+
+
 def tuned(case: str, method: str, engine: str | None = None) -> dict[str, float]:
-    """The settings of SETTINGS or BASELINES with the best mean PSNR on training photographs."""
-    asked = (SETTINGS | BASELINES)[method]
-    images = collections.load(TUNED_ON)
+    """Of the settings that are :func:`asked` those with the best mean PSNR on training photographs."""
+    if method == "red-gradient":
+        return tuned(case, "red-fixed-point", engine) | {"steps": GRADIENT_STEPS}
+    settings = asked(case, method)
+    images = collections.load(TUNED_ON)[:TUNED_BY]
     given = [_measured(CASES[case].problem, TUNED_ON, one, TUNING_SIDE) for one in images]
     scores = {}
-    for values in product(*asked.values()):
+    for values in product(*settings.values()):
         solver = restorers.solver(
-            method, engine, given[0][2].problem, **dict(zip(asked, values, strict=True))
+            method, engine, given[0][2].problem, **dict(zip(settings, values, strict=True))
         )
         scores[values] = np.mean([_final(solver, clean, of) for _, clean, of in given])
-    return dict(zip(asked, max(scores, key=scores.get), strict=True))
+    return dict(zip(settings, max(scores, key=scores.get), strict=True))
 
 
 def _final(solver: Restorer, clean: np.ndarray, given: Measurement) -> float:
@@ -118,15 +139,20 @@ def _final(solver: Restorer, clean: np.ndarray, given: Measurement) -> float:
 def cases() -> list[tuple[str, str, str]]:
     """What is recorded: problem, method and engine; all engines by half-quadratic splitting, some by all methods."""
     found = [(case, "pnp-hqs", engine) for case in CASES for engine in ENGINES]
-    found += product(STUDIED, [one for one in SETTINGS if one != "pnp-hqs"], STUDIED_ENGINES)
+    found += product(STUDIED, [one for one in METHODS if one != "pnp-hqs"], STUDIED_ENGINES)
     found += [(case, "tikhonov", "") for case in CASES]
     return found + [(case, "biharmonic", "") for case in CASES if "lost" in case or case == "text"]
 
 
-def rows(case: str, method: str, engine: str, **settings: float) -> pd.DataFrame:
-    """Of each image of a case: its PSNR and the change by step, some of the steps and the last one; the settings."""
+def rows(
+    case: str, method: str, engine: str, first: int | None = None, **settings: float
+) -> pd.DataFrame:
+    """Of each image of a case: its PSNR and the change by step, some of the steps and the last one; the settings.
+
+    ``first``: how many of the images, all of them by default.
+    """
     found = []
-    for name, clean, given in measured(case):
+    for name, clean, given in measured(case)[:first]:
         solver = restorers.solver(method, engine or None, given.problem, **settings)
         if engine:
             table = course(solver, clean, given)
@@ -139,14 +165,12 @@ def rows(case: str, method: str, engine: str, **settings: float) -> pd.DataFrame
 
 
 def held(case: str, engine: str) -> pd.DataFrame:
-    """The last step with a penalty (half-quadratic splitting at one level) and with multipliers (ADMM), each at the
-    strengths of SPREAD times the best one of ADMM."""
-    best = tuned(case, "pnp-admm", engine)["strength"]
+    """The last step with a penalty (splitting at one level) and with multipliers (ADMM), at each of STRENGTHS."""
     found = []
     for method, more in {"pnp-hqs": {"last": HELD["level"]}, "pnp-admm": {}}.items():
-        for factor in SPREAD:
-            table = rows(case, method, engine, strength=factor * best, **HELD, **more)
-            found.append(table[table.step == table.step.max()].assign(factor=factor))
+        for strength in STRENGTHS:
+            table = rows(case, method, engine, strength=strength, **HELD, **more)
+            found.append(table[table.step == table.step.max()])
     return pd.concat(found)
 
 
@@ -164,8 +188,10 @@ def artefact() -> store.Artefact:
         return {
             "problems": {case: list(map(str, of[1:])) for case, of in CASES.items()},
             "cases": [list(one) for one in cases()],
-            "settings": SETTINGS | BASELINES | {"held": HELD, "spread": SPREAD},
-            "tuned on": [TUNED_ON, TUNING_SIDE],
+            "settings": [NOISY, WITHOUT_NOISE, BASELINES, GRADIENT_STEPS],
+            "held": [HELD_ON, HELD, STRENGTHS],
+            "tuned on": [TUNED_ON, TUNED_BY, TUNING_SIDE],
+            "studied images": STUDIED_IMAGES,
             "engines": {name: run.entry.made_of for name, run in used.items()},
             "starts from": {name: store.content(run.weights) for name, run in weights.items()},
         }
@@ -186,7 +212,7 @@ def probe() -> dict[str, float]:
     image, found = collections.load("shipped/test")[0], {}
     for case, engine in zip(STUDIED, STUDIED_ENGINES, strict=False):
         _, clean, given = _measured(CASES[case].problem, "shipped/test", image, 48)
-        for method in SETTINGS:
+        for method in METHODS:
             solver = restorers.solver(method, engine, given.problem, steps=3)
             found[f"{method} {engine}"] = _final(solver, clean, given)
     return found
@@ -198,8 +224,9 @@ def record() -> None:
     stamp, start, found = provenance.stamp(), time.monotonic(), []
     for case, method, engine in tqdm(cases(), desc="plug-and-play", unit="case"):
         settings = tuned(case, method, engine or None)
-        found.append(rows(case, method, engine, **settings).assign(use="course"))
-    found += [held(case, STUDIED_ENGINES[0]).assign(use="strength") for case in STUDIED]
+        first = STUDIED_IMAGES if method in METHODS[1:] else None
+        found.append(rows(case, method, engine, first, **settings).assign(use="course"))
+    found += [held(case, STUDIED_ENGINES[0]).assign(use="strength") for case in HELD_ON]
     evaluation.write_scores(pd.concat(found), artefact(), start, stamp)
 
 
