@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from family import DENOISERS, longest, photograph
+from scipy import ndimage
 
 from anisodiff.cli import main
 from anisodiff.methods import solvers
@@ -84,6 +85,16 @@ def test_proximal_gradient_ends_where_its_strength_says(text):
     found = ProximalGradient(PRIOR, 4000, LEVEL).restore(y, problem).image
     wanted = expected(y, problem.operator, strength * torch.linalg.inv(COVARIANCE))
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-6)
+
+
+def test_tikhonov_fills_a_hole_by_what_is_around_it():
+    clean = torch.tensor(photograph(48)[None], dtype=torch.float64)
+    given = parse("inpainting,0.3").measure(clean, np.random.default_rng(0))
+    filled = Tikhonov().restore(given.y, given.problem).image[0].numpy()
+    lost = ~given.problem.operator.mask.numpy()
+    inside = ndimage.binary_erosion(lost)
+    assert inside.sum() > 100 and np.abs(ndimage.laplace(filled))[inside].max() < 0.1
+    assert np.abs(filled - clean[0].numpy())[~lost].max() < 1
 
 
 def test_half_quadratic_splitting_lowers_the_level_to_that_of_the_noise():
