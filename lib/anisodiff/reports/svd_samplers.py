@@ -114,17 +114,16 @@ def measured(text: str, name: str, clean: np.ndarray, collection: str = COLLECTI
 
 
 def drawn(
-    method: Method, given: Measurement, clean: np.ndarray, samples: int, seed: int = 0
+    method: Method, given: Measurement, samples: int, seed: int = 0
 ) -> tuple[np.ndarray, dict]:
-    """Samples (S, H, W) and what there is to say of all of them: ``misfit``, ``coverage`` and ``deviation``, that of a
-    pixel in gray levels."""
+    """Samples (S, H, W) and what there is to say of all of them: ``misfit``, and ``deviation``, that of a pixel in gray
+    levels."""
     rng = np.random.default_rng(seed)
     with torch.inference_mode():
         images = method.restore(given.y, given.problem, rng=rng, samples=samples).images
     found = images[:, 0].numpy()
     about = {
         "misfit": misfit(images, given),
-        "coverage": posterior.coverage(found, clean),
         "deviation": float(np.sqrt(found.var(0, ddof=1).mean())),
     }
     return found, about
@@ -162,7 +161,8 @@ def rows(case: str, image: collections.Image, told: dict[str, float]) -> list[di
     given, found = measured(CASES[case], image.name, clean), []
     for name, settings in SAMPLERS.items():
         method = restorers.solver(name, ENGINE, given.problem, **settings, told=told[name]).method
-        samples, about = drawn(method, given, clean, COUNTS[-1])
+        samples, about = drawn(method, given, COUNTS[-1])
+        about["coverage"] = posterior.coverage(samples, clean)
         found += [
             {"method": name, "samples": count, **quality(samples[:count].mean(0), clean), **about}
             for count in COUNTS
@@ -221,7 +221,7 @@ def probe() -> dict[str, float]:
     given = measured(CASES["uniform-blur"], image.name, clean, "shipped/test")
     for name in SAMPLERS:
         method: Method = restorers.solver(name, ENGINE, given.problem, levels=4).method
-        samples, about = drawn(method, given, clean, 9)
+        samples, about = drawn(method, given, 9)
         found |= {
             f"{name} psnr": clipped_psnr(samples.mean(0), clean),
             f"{name} misfit": about["misfit"],
