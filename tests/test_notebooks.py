@@ -17,7 +17,14 @@ OTHER = {  # those that take longest first
     "borders_in_diffusion": {"degradation": "salt-pepper", "level": 0.2, "image": "grass"},
     "dct": {"sigma": 50.0, "patch": 6, "weights": "adaptive", "image": "grass"},
     "ffdnet": {"sigma": 50.0, "sigma_given": 20.0, "model": "ffdnet-narrow", "image": "brick"},
+    "adaptation": {"image": "brick", "kind": "internal", "model": "drunet-lite", "sigma": 25.0},
     "tnrd": {"model": "tnrd-7x7", "sigma": 50.0, "stage": 2, "peak": 1.0, "image": "grass"},
+    "super_resolution": {
+        "factor": 4,
+        "kernel": "block-means",
+        "optimiser": "adam",
+        "image": "grass",
+    },
     "edginess": {"image": "brick", "model": "input", "seed": 3},
     "fields_of_experts": {"family": "monomials", "sigma": 50.0, "image": "grass"},
     "perona_malik": {"sigma": 50.0, "option": 1, "tau": 0.1, "image": "grass"},
@@ -34,6 +41,7 @@ TRAINS = {  # and shows its progress
     "border_classification",
     "learned_lambda",
     "your_own_diffusivity",
+    "super_resolution",
 }
 
 

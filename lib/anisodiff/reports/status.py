@@ -5,7 +5,18 @@ from collections import Counter
 from ..borders import human, recorded
 from ..study import catalogue, evaluation, protocol, runs, store
 from ..study.store import Artefact, State
-from . import budgets, conventions, costs, timing, zebra
+from . import (
+    adaptation,
+    budgets,
+    conventions,
+    costs,
+    kernels,
+    plug_and_play,
+    super_resolution,
+    svd_samplers,
+    timing,
+    zebra,
+)
 
 
 def artefacts() -> dict[str, Artefact]:
@@ -22,6 +33,9 @@ def artefacts() -> dict[str, Artefact]:
     found.append(costs.artefact())
     if "tnrd" in catalogue.names():
         found.append(timing.artefact())
+    if "drunet-lite" in catalogue.names():  # the engine of these pages
+        of_pages = (plug_and_play, super_resolution, kernels, svd_samplers, adaptation)
+        found += [page.artefact() for page in of_pages]
     if budgets.compared("pixels"):
         found.append(budgets.artefact())
     ordered = {}

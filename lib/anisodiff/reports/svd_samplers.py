@@ -1,0 +1,261 @@
+"""Samplers in singular vectors, recorded: where the posterior is known, and on photographs with a network."""
+
+import time
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from ..data import collections, provenance
+from ..methods.base import Method
+from ..methods.gaussian_prior import GaussianPrior
+from ..methods.solvers.svd_samplers import DDRM, SNIPS
+from ..metrics import posterior
+from ..metrics.distortion import clipped_psnr
+from ..metrics.perceptual import lpips
+from ..problems import Measurement, parse, seeded
+from ..study import catalogue, evaluation, restorers, runs, store
+
+ENGINE, COLLECTION, EVERY, SIDE = "drunet-lite", "bsd68", 8, 64  # centred crops of every eighth
+CASES = {  # what is measured of a photograph
+    "noise": "gaussian,25",
+    "half-lost": "missing-pixels,0.5,sigma=25",
+    "every-fourth": "downsample,4,sigma=25",
+    "every-fourth-less-noise": "downsample,4,sigma=12",
+    "uniform-blur": "periodic-uniform,5,sigma=25",
+    "mixtures": "compressed,0.125,sigma=25",
+}
+LABELS = {  # what a reader calls it
+    "noise": "noise",
+    "half-lost": "half of the pixels lost",
+    "every-fourth": "a quarter of the side, noise 25",
+    "every-fourth-less-noise": "a quarter of the side, noise 12",
+    "uniform-blur": "uniform blur",
+    "mixtures": "one mixture for eight pixels",
+}
+SAMPLERS = {
+    "snips": {"levels": 200, "each": 3, "step": 0.1, "highest": 75.0},
+    "ddrm": {"levels": 20, "highest": 75.0},
+}
+TOLD = (1.0, 1.05, 1.1, 1.15, 1.2)  # times the level, tried on training photographs
+TUNED_ON, TUNED_BY, TUNING_SAMPLES = "shipped/train", 2, 4  # its first photographs
+COUNTS = (1, 2, 4, 8, 16)  # of samples, that are averaged
+
+KNOWN = {  # measured of the Gaussian prior
+    "noise": "gaussian,25.5",
+    "every second pixel": "downsample,2,sigma=25.5",
+    "half of the pixels": "missing-pixels,0.5,sigma=25.5",
+    "blur": "periodic-uniform,3,sigma=25.5",
+}
+FROM, TO = 1275.0, 2.55  # gray levels: 5 and 0.01 of the range
+EXACT, DRAWS = "exact draws", 1500
+SETTINGS = {  # by what a reader calls them
+    "SNIPS": (SNIPS, {"levels": 200, "each": 5, "step": 0.3}),
+    "SNIPS, short steps": (SNIPS, {"levels": 150, "each": 3, "step": 0.05}),
+    "DDRM, 20 levels": (DDRM, {"levels": 20}),
+    "DDRM, 200 levels": (DDRM, {"levels": 200}),
+}
+
+
+def known(label: str, text: str, draws: int = DRAWS) -> tuple[dict, pd.DataFrame]:
+    """Of a sampler of SETTINGS, or of exact draws: ``error`` and ``ratio`` on the prior, and by coordinate.
+
+    The table has a row for each right singular vector: its singular value and the variance of the samples along it
+    over the posterior's.
+    """
+    prior, rng = GaussianPrior.reference(), np.random.default_rng(0)
+    given = parse(text).measure(prior.draw(np.random.default_rng(3)), np.random.default_rng(1))
+    mean, covariance = prior.posterior(given)
+    if label == EXACT:
+        factor = torch.linalg.cholesky(covariance)
+        normal = torch.from_numpy(rng.standard_normal((draws, len(mean))))
+        images = (mean + normal @ factor.T).reshape(-1, 1, *prior.mean.shape)
+    else:
+        kind, settings = SETTINGS[label]
+        sampler = kind(prior, **settings, highest=FROM, lowest=TO)
+        images = sampler.restore(given.y, given.problem, rng=rng, samples=draws).images.double()
+    shape = tuple(prior.mean.shape)
+    variance = covariance.diagonal().reshape(shape).numpy()
+    found = {
+        "error": posterior.error_of_mean(
+            images[:, 0].numpy(), mean.reshape(shape).numpy(), variance
+        ),
+        "ratio": posterior.ratio_of_variances(images[:, 0].numpy(), variance),
+    }
+    operator = given.problem.operator
+    vectors = operator.V_adjoint(torch.eye(len(mean), dtype=torch.float64).reshape(-1, *shape))
+    rotation = vectors.flatten(1).T  # (coordinates, pixels)
+    expected = (rotation @ covariance @ rotation.T).diagonal()
+    along = operator.V_adjoint(images).flatten(1).var(0)
+    values = operator.singular_values.flatten()
+    return found, pd.DataFrame({"value": values.numpy(), "ratio": (along / expected).numpy()})
+
+
+def misfit(images: torch.Tensor, given: Measurement) -> float:
+    """The root mean square of ``y - A x`` over what was measured, over the noise: about 1 for what explains y."""
+    operator = given.problem.operator
+    measured = operator.singular_values > 1e-6
+    apart = operator.U_adjoint(given.y - operator.A(images))[..., measured]
+    return float(apart.square().mean().sqrt() / given.problem.sigma)
+
+
+def photographs() -> list[collections.Image]:
+    """Those of COLLECTION that are recorded."""
+    return collections.load(COLLECTION)[::EVERY]
+
+
+def measured(text: str, name: str, clean: np.ndarray, collection: str = COLLECTION) -> Measurement:
+    """The study's measurement of an image, (H, W)."""
+    how = parse(text)
+    return how.measure(clean[None], seeded(catalogue.protocol()["seed"], collection, name, how))
+
+
+def drawn(
+    method: Method, given: Measurement, clean: np.ndarray, samples: int, seed: int = 0
+) -> tuple[np.ndarray, dict]:
+    """Samples (S, H, W) and what there is to say of all of them: ``misfit``, ``coverage`` and ``deviation``, that of a
+    pixel in gray levels."""
+    rng = np.random.default_rng(seed)
+    with torch.inference_mode():
+        images = method.restore(given.y, given.problem, rng=rng, samples=samples).images
+    found = images[:, 0].numpy()
+    about = {
+        "misfit": misfit(images, given),
+        "coverage": posterior.coverage(found, clean),
+        "deviation": float(np.sqrt(found.var(0, ddof=1).mean())),
+    }
+    return found, about
+
+
+def courses(name: str) -> pd.DataFrame:
+    """By what a sampler's denoiser is told, problem and training photograph: ``psnr`` of the mean of some samples."""
+    images = collections.load(TUNED_ON)[:TUNED_BY]
+    found = []
+    for told, case, image in product(TOLD, CASES, images):
+        clean = np.array(collections.centre_crop(image.pixels, SIDE), np.float32)
+        given = measured(CASES[case], image.name, clean, TUNED_ON)
+        solver = restorers.solver(name, ENGINE, given.problem, **SAMPLERS[name], told=told)
+        rng = np.random.default_rng(0)
+        with torch.inference_mode():
+            samples = solver.method.restore(
+                given.y, given.problem, rng=rng, samples=TUNING_SAMPLES
+            ).image
+        quality = clipped_psnr(samples[0].numpy(), clean)
+        found.append(
+            {"method": name, "told": told, "problem": case, "image": image.name, "psnr": quality}
+        )
+    return pd.DataFrame(found)
+
+
+def best(tried: pd.DataFrame) -> float:
+    """What to tell a denoiser: the highest mean of :func:`courses`."""
+    return float(tried.groupby("told").psnr.mean().idxmax())
+
+
+def rows(case: str, image: collections.Image, told: dict[str, float]) -> list[dict]:
+    """PSNR, clipped, and LPIPS of the mean of the first samples of each sampler by COUNTS, and of the single estimate
+    of half-quadratic splitting, a row each."""
+    clean = np.array(collections.centre_crop(image.pixels, SIDE), np.float32)
+    given, found = measured(CASES[case], image.name, clean), []
+    for name, settings in SAMPLERS.items():
+        method = restorers.solver(name, ENGINE, given.problem, **settings, told=told[name]).method
+        samples, about = drawn(method, given, clean, COUNTS[-1])
+        found += [
+            {"method": name, "samples": count, **quality(samples[:count].mean(0), clean), **about}
+            for count in COUNTS
+        ]
+    single = restorers.solver("pnp-hqs", ENGINE, given.problem).method
+    with torch.inference_mode():
+        restored = single.restore(given.y, given.problem).image
+    fit = {"misfit": misfit(restored[None], given)}
+    found.append({"method": "pnp-hqs", "samples": 1, **quality(restored[0].numpy(), clean), **fit})
+    return [row | {"problem": case, "image": image.name} for row in found]
+
+
+def quality(restored: np.ndarray, clean: np.ndarray) -> dict[str, float]:
+    restored = np.clip(restored, 0, 255)
+    return {"psnr": clipped_psnr(restored, clean), "lpips": lpips(restored, clean)}
+
+
+def artefact() -> store.Artefact:
+    """The recorded table in the store."""
+    run = runs.Run(ENGINE, "gaussian", 25)
+
+    def recipe() -> dict:
+        return {
+            "photographs": [COLLECTION, EVERY, SIDE],
+            "problems": CASES,
+            "samplers": SAMPLERS,
+            "told": [TUNED_ON, TUNED_BY, TUNING_SAMPLES, *TOLD],
+            "counts": list(COUNTS),
+            "known": KNOWN,
+            "levels": [FROM, TO],
+            "draws": DRAWS,
+            "settings": {name: settings for name, (_, settings) in SETTINGS.items()},
+            "seed": catalogue.protocol()["seed"],
+            "starts from": {run.name: store.content(run.weights)},
+        }
+
+    return store.Artefact(
+        name="scores/svd-samplers",
+        path=path(),
+        recipe=recipe,
+        roots=(f"{__name__}.rows", f"{__name__}.courses", f"{__name__}.known"),
+        starts_from=(run.artefact(),),
+        make=record,
+        probe=probe,
+    )
+
+
+def probe() -> dict[str, float]:
+    """What tells whether changed code still computes alike: a few samples of the prior and of a part of an image."""
+    found = {}
+    for label, text in product((*SETTINGS, EXACT), list(KNOWN.values())[1:2]):
+        error, _ = known(label, text, 20)
+        found |= {f"{label} {name}": value for name, value in error.items()}
+    image = collections.load("shipped/test")[0]
+    clean = np.array(collections.centre_crop(image.pixels, 32), np.float32)
+    given = measured(CASES["uniform-blur"], image.name, clean, "shipped/test")
+    for name in SAMPLERS:
+        method: Method = restorers.solver(name, ENGINE, given.problem, levels=4).method
+        samples, about = drawn(method, given, clean, 9)
+        found |= {
+            f"{name} psnr": clipped_psnr(samples.mean(0), clean),
+            f"{name} misfit": about["misfit"],
+        }
+    return found
+
+
+def record() -> None:
+    """Draw all samples and write the table with its record."""
+    provenance.used.clear()
+    stamp, start = provenance.stamp(), time.monotonic()
+    found, spectra = [], []
+    for label, (case, text) in product((*SETTINGS, EXACT), KNOWN.items()):
+        about, spectrum = known(label, text)
+        found.append({"use": "known", "method": label, "problem": case, **about})
+        spectra.append(spectrum.assign(use="spectrum", method=label, problem=case))
+    tried = {name: courses(name) for name in SAMPLERS}
+    told = {name: best(of) for name, of in tried.items()}
+    asked = list(product(CASES, photographs()))
+    for case, image in tqdm(asked, desc="samples", unit="image"):
+        found += [{"use": "photographs", **row} for row in rows(case, image, told)]
+    courses_of = [of.assign(use="told") for of in tried.values()]
+    table = pd.concat([pd.DataFrame(found), *courses_of, *spectra])
+    evaluation.write_scores(table, artefact(), start, stamp)
+
+
+def path() -> Path:
+    """Where it is."""
+    return provenance.ROOT / "data/scores/svd-samplers.csv"
+
+
+def read(use: str) -> pd.DataFrame:
+    """The recorded rows of a use: ``known``, ``spectrum``, ``told`` or ``photographs``."""
+    store.check(path())
+    provenance.note(path())
+    table = pd.read_csv(path(), dtype={"image": str})
+    return table[table.use == use].dropna(axis=1, how="all")
