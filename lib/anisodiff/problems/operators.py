@@ -288,6 +288,13 @@ def _bicubic(length: int, factor: int) -> np.ndarray:
     return matrix
 
 
+def _means(length: int, factor: int) -> np.ndarray:
+    """The means of an axis, (ceil(length / factor), length)."""
+    matrix = np.zeros((-(-length // factor), length))
+    matrix[np.arange(length) // factor, np.arange(length)] = 1
+    return matrix / matrix.sum(1, keepdims=True)
+
+
 def _periodic(length: int, kernel: tuple[float, ...], factor: int) -> np.ndarray:
     """The convolution of an axis and what is kept of it, (ceil(length / factor), length)."""
     matrix = np.zeros((-(-length // factor), length))
