@@ -50,7 +50,7 @@ def desk(tmp_path, monkeypatch):
 
 def test_the_commands_on_denoising_run(desk):
     lines = [line for block in blocks("bash") for line in block.replace("\\\n", "").splitlines()]
-    assert len(lines) == 4
+    assert len(lines) == 5
     for line in lines:
         name, *words = shlex.split(line)
         assert name == "anisodiff" and main(words) == 0

@@ -55,7 +55,20 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument(
         "--denoiser", metavar="MODEL", help="the denoiser that such a method is to use"
     )
-    restore.add_argument("--steps", type=int, help="of such a method (default: its own)")
+    restore.add_argument(
+        "--adapt",
+        metavar="IMAGE",
+        help="adapt the model first: to a clean image like INPUT, or, for the word itself, to its own result",
+    )
+    restore.add_argument(
+        "--steps", type=int, help="of such a method or adaptation (default: its own)"
+    )
+    restore.add_argument(
+        "--seconds", type=float, help="of learning, after which an adaptation stops (default: none)"
+    )
+    restore.add_argument(
+        "--rate", type=float, help="of an adaptation (default: a part of that of the training)"
+    )
     _what(restore)
 
     fit = _command(

@@ -4,6 +4,8 @@ import sys
 import warnings
 from pathlib import Path
 
+ITSELF = "itself"  # in place of an image to adapt to
+
 
 def restore(asked) -> int:
     """Restore an image or a folder; 1 where an image of a folder was not restored."""
@@ -20,7 +22,7 @@ def restore(asked) -> int:
         )
     files.check_suffix(target)
     picture = files.read(asked.input)  # a bad file is refused before a model is loaded
-    _restore_one(_restorer(asked), picture, target, asked.seed)
+    _restore_one(_restorer(asked), picture, target, asked)
     return 0
 
 
@@ -41,7 +43,7 @@ def _restore_folder(asked) -> int:
     restorer, failed = _restorer(asked), 0
     for source in tqdm(sources, desc=restorer.name, unit="image"):
         try:
-            _restore_one(restorer, files.read(source), asked.output / source.name, asked.seed)
+            _restore_one(restorer, files.read(source), asked.output / source.name, asked)
         except (ValueError, OSError) as error:
             failed += 1
             with tqdm.external_write_mode(sys.stderr):
@@ -51,13 +53,33 @@ def _restore_folder(asked) -> int:
     return 1 if failed else 0
 
 
-def _restore_one(restorer, picture, target: Path, seed: int) -> None:
+def _restore_one(restorer, picture, target: Path, asked) -> None:
     import numpy as np
 
     from .data import files
 
-    restored = restorer.restore(picture.pixels, rng=np.random.default_rng(seed))
+    if asked.adapt == ITSELF:
+        from .training import adaptation
+
+        own = adaptation.own_result(restorer, picture.pixels)
+        restorer = _adapted(asked, restorer, own, "internal")
+    restored = restorer.restore(picture.pixels, rng=np.random.default_rng(asked.seed))
     files.write(target, picture.with_pixels(restored))
+
+
+def _adapted(asked, restorer, image, kind: str):
+    """The restorer after it went on learning from an image, on a copy."""
+    from .training import adaptation
+
+    rate = asked.rate
+    if rate is None:
+        rate = adaptation.SHARES[kind] * adaptation.trained_rate(restorer)
+    adapting = adaptation.Adaptation(restorer, image, rate, asked.seed)
+    steps, seconds = asked.steps, asked.seconds
+    if steps is None:
+        steps = adaptation.STEPS[kind] if seconds is None else sys.maxsize
+    adapting.reach(steps, float("inf") if seconds is None else seconds)
+    return adapting.restorer
 
 
 def fit(asked) -> int:
@@ -207,17 +229,36 @@ def _problem(asked):
 
 
 def _restorer(asked):
-    """The method that is asked for, else the model."""
+    """The method that is asked for, else the model, adapted where a related image is given."""
     from .methods.device import chosen
     from .study import restorers
 
+    if asked.adapt is None:
+        if (asked.seconds, asked.rate) != (None, None):
+            raise ValueError("--seconds and --rate belong to --adapt")
+    elif asked.method is not None:
+        raise ValueError(f"--adapt changes a --model, not the denoiser of {asked.method}")
     if asked.method is None:
-        if (asked.denoiser, asked.steps) != (None, None):
-            raise ValueError("--denoiser and --steps belong to a --method")
-        return _load(asked)
+        if asked.denoiser is not None or (asked.adapt is None and asked.steps is not None):
+            raise ValueError("--denoiser and --steps belong to a --method, or --steps to --adapt")
+        return _to_be_adapted(asked) if asked.adapt else _load(asked)
     steps = {} if asked.steps is None else {"steps": asked.steps}
     given = asked.method, asked.denoiser, _problem(asked), chosen(asked.device)
     return restorers.solver(*given, **steps)
+
+
+def _to_be_adapted(asked):
+    """The model for noise of the level that is asked for, adapted to the related image unless that is itself."""
+    from dataclasses import replace
+
+    from .data import files
+
+    for name, value in (("steps", asked.steps), ("seconds", asked.seconds)):
+        if value is not None and not value >= 0:
+            raise ValueError(f"--{name} must be at least 0, got {value:g}")
+    related = None if asked.adapt == ITSELF else files.read(Path(asked.adapt))
+    restorer = replace(_load(asked), problem=_problem(asked))
+    return restorer if related is None else _adapted(asked, restorer, related.pixels, "external")
 
 
 def _load(asked):

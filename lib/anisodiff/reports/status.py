@@ -6,6 +6,7 @@ from ..borders import human, recorded
 from ..study import catalogue, evaluation, protocol, runs, store
 from ..study.store import Artefact, State
 from . import (
+    adaptation,
     budgets,
     conventions,
     costs,
@@ -31,7 +32,7 @@ def artefacts() -> dict[str, Artefact]:
     if "tnrd" in catalogue.names():
         found.append(timing.artefact())
     if "drunet-lite" in catalogue.names():  # the engine of these pages
-        of_pages = (plug_and_play, svd_samplers)
+        of_pages = (plug_and_play, svd_samplers, adaptation)
         found += [page.artefact() for page in of_pages]
     if budgets.compared("pixels"):
         found.append(budgets.artefact())
