@@ -45,6 +45,7 @@ from anisodiff.methods.solvers.plug_and_play import (
     REDFixedPoint,
     REDGradient,
 )
+from anisodiff.methods.solvers.rdn import RDN
 from anisodiff.methods.solvers.svd_samplers import DDRM, SNIPS
 from anisodiff.methods.solvers.tikhonov import Tikhonov
 from anisodiff.methods.solvers.wiener import Wiener
@@ -195,6 +196,7 @@ DENOISERS = {
 }
 SOLVERS = {  # with a problem that each is for
     "bicubic": (Bicubic, "downsample", 2),
+    "rdn": (lambda: seeded(RDN, 2, 2, 4, 4), "downsample", 2),
     "biharmonic": (Biharmonic, "inpainting", 0.1),
     "wiener": (Wiener, "blur", 4),
     "tikhonov": (Tikhonov, "blur", 4),

@@ -107,6 +107,8 @@ CLUSTERS = {  # and how many images each collection has
     "bsd68": (68, 68),
     "set12": (12, 12),
     "bsd68+set12": (80, 80),
+    "set5": (4, 4),
+    "set14": (14, 14),
     "ct": (3, 22),
     "mri": (3, 22),
     "ct+mri": (6, 44),

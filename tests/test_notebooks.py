@@ -21,6 +21,12 @@ OTHER = {  # those that take longest first
     "svd_samplers": {"problem": "uniform-blur", "method": "ddrm", "denoiser": "tnrd", "levels": 5},
     "adaptation": {"image": "brick", "kind": "internal", "model": "drunet-lite", "sigma": 25.0},
     "tnrd": {"model": "tnrd-7x7", "sigma": 50.0, "stage": 2, "peak": 1.0, "image": "grass"},
+    "super_resolution": {
+        "factor": 4,
+        "kernel": "block-means",
+        "optimiser": "adam",
+        "image": "grass",
+    },
     "edginess": {"image": "brick", "model": "input", "seed": 3},
     "fields_of_experts": {"family": "monomials", "sigma": 50.0, "image": "grass"},
     "perona_malik": {"sigma": 50.0, "option": 1, "tau": 0.1, "image": "grass"},
@@ -37,6 +43,7 @@ TRAINS = {  # and shows its progress
     "border_classification",
     "learned_lambda",
     "your_own_diffusivity",
+    "super_resolution",
 }
 
 

@@ -6,6 +6,7 @@
 ``bsd68``, ``set12``                the field's test images; BSD68 is a subset of ``bsds500/val``
 ``bsds500/val-500``                 500 random squares of the validation images, the paper's protocol
 ``bsds500/test-200``                200 random squares of images that the models are trained on, for over-fitting
+``set5``, ``set14``                 test images of super-resolution, which share photographs with each other and Set12
 ``ct``, ``mri``, ``cryoem``         foreign images, never trained on
 ``ct-subjects``, ``mri-subjects``   slices of nine and of four further subjects, never trained on
 ``mcm18``                           McMaster18, 18 crops of photographs: the last word on a release, no more
@@ -46,6 +47,8 @@ FOLDERS = {
     "bsds500/test-200": "bsds500/test/",
     "bsd68": "bsd68/",
     "set12": "set12/",
+    "set5": "set5/",
+    "set14": "set14/",
     "ct": "ct/",
     "mri": "mri/",
     "cryoem": "cryoem/avg/",
@@ -55,7 +58,8 @@ FOLDERS = {
 }
 
 # Breast MRI of two subjects, whose noise a good denoiser would take away and be marked down for: no clean images.
-LEFT_OUT = ("mri-subjects/ucsfbr06", "mri-subjects/ucsfbr08")
+# And a part of a training image, enlarged.
+LEFT_OUT = ("mri-subjects/ucsfbr06", "mri-subjects/ucsfbr08", "set5/woman")
 
 # Side and number of random squares, from a fixed seed.
 CROPPED = {"bsds500/val-500": (256, 500), "bsds500/test-200": (256, 200)}

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..problems.base import Problem
-from .base import Denoiser, Denoising, Estimate, Method
+from .base import Denoising, Estimate, Method
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,10 @@ class Restorer:
     device: str = "cpu"
 
     @property
-    def module(self) -> Denoiser:
-        """The denoiser behind the method; AttributeError where it is no denoiser."""
+    def module(self) -> nn.Module:
+        """The denoiser behind the method, or the network that it is; AttributeError where it is neither."""
+        if isinstance(self.method, nn.Module):
+            return self.method
         if not isinstance(self.method, Denoising):
             raise AttributeError(f"{self.name} is no denoiser")
         return self.method.denoiser
@@ -30,7 +33,8 @@ class Restorer:
     @property
     def parameters(self) -> int:
         """How many numbers were learned or tuned."""
-        learned = self.module.parameters() if isinstance(self.method, Denoising) else ()
+        network = isinstance(self.method, Denoising | nn.Module)
+        learned = self.module.parameters() if network else ()
         return sum(p.numel() for p in learned) or len(self.header.get("tuned", {}))
 
     def restore(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from .base import Problem
 from .blur import check_side
 from .noise import add_white
-from .operators import BicubicDownsample, PeriodicBlur, gaussian_kernel
+from .operators import BicubicDownsample, BlockAverage, PeriodicBlur, gaussian_kernel
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Downsample(Problem):
         _check_factor(self.name, self.factor)
 
     def placed(self, shape):
-        return super().placed(tuple(self.factor * extent for extent in shape))
+        return super().placed(tuple(int(self.factor * extent) for extent in shape))
 
     def draw_operator(self, shape, rng):
         return BicubicDownsample(shape, self.factor)
@@ -63,10 +63,37 @@ class BlurDownsample(Problem):
             )
 
     def placed(self, shape):
-        return super().placed(tuple(self.factor * extent for extent in shape))
+        return super().placed(tuple(int(self.factor * extent) for extent in shape))
 
     def draw_operator(self, shape, rng):
         return PeriodicBlur(shape, gaussian_kernel(self.deviation, int(self.side)), self.factor)
+
+    def add_noise(self, y, rng):
+        return add_white(y, self.sigma, rng)
+
+
+@dataclass(frozen=True)
+class BlockMeans(Problem):
+    """``y = M x + sigma n``, ``n ~ N(0, 1)``: the means of squares of ``factor`` x ``factor`` pixels.
+
+    ``factor``, a whole number of at least 2; ``sigma``, the standard deviation of the noise, in gray levels.
+    """
+
+    factor: int
+    sigma: float = 0.0
+
+    name, unit = "block-means", "side of a square in pixels"
+    levels, highest = (2, 3, 4), 8
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check_factor(self.name, self.factor)
+
+    def placed(self, shape):
+        return super().placed(tuple(int(self.factor * extent) for extent in shape))
+
+    def draw_operator(self, shape, rng):
+        return BlockAverage(shape, self.factor)
 
     def add_noise(self, y, rng):
         return add_white(y, self.sigma, rng)

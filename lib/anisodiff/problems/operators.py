@@ -175,6 +175,17 @@ class PeriodicBlur(Separable):
         super().__init__(shape, _periodic, self.kernel, self.factor)
 
 
+class BlockAverage(Separable):
+    """The mean of each square of ``factor`` x ``factor`` pixels, from the first on.
+
+    A side of n pixels becomes ``ceil(n / factor)``; the last means are over the pixels that there are.
+    """
+
+    def __init__(self, shape: tuple[int, int], factor: int):
+        self.factor = int(factor)
+        super().__init__(shape, _means, self.factor)
+
+
 class Fourier(Kept):
     """The coefficients of a real Fourier transform that a mask keeps, 0 for the others; periodic.
 
@@ -286,6 +297,13 @@ def _bicubic(length: int, factor: int) -> np.ndarray:
         inside = np.minimum(inside, 2 * length - 1 - inside)
         np.add.at(row, inside, weights / weights.sum())
     return matrix
+
+
+def _means(length: int, factor: int) -> np.ndarray:
+    """The means of an axis, (ceil(length / factor), length)."""
+    matrix = np.zeros((-(-length // factor), length))
+    matrix[np.arange(length) // factor, np.arange(length)] = 1
+    return matrix / matrix.sum(1, keepdims=True)
 
 
 def _periodic(length: int, kernel: tuple[float, ...], factor: int) -> np.ndarray:

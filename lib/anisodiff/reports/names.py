@@ -66,6 +66,8 @@ NAMES = {  # by the study's name: a reader's, and the page, or the section of on
     "tnrd-counts": ("TNRD, reaction to counts", "tnrd"),
     "tnrd-poisson": ("TNRD, trained on counts", "tnrd"),
     "bm3d-anscombe": ("BM3D, Anscombe", "tnrd"),
+    "sr-lite": ("small RDN", "super_resolution"),
+    "bicubic": ("bicubic interpolation", "super_resolution"),
     "cncl": ("CNCL", "cncl_comparison#cncl-and-the-controls"),
     "cncl-30k": ("CNCL, 30 K", "cncl_comparison#cncl-and-the-controls"),
     "cncl-200k": ("CNCL, 200 K", "cncl_comparison#cncl-and-the-controls"),
@@ -84,6 +86,8 @@ COLLECTIONS = {  # by the study's name
     "bsds500/val-500": "random crops of BSDS500",
     "bsd68": "BSD68",
     "set12": "Set12",
+    "set5": "Set5",
+    "set14": "Set14",
     "ct": "CT",
     "ct-subjects": "CT, further subjects",
     "mri": "MRI",
@@ -95,6 +99,8 @@ DEGRADATIONS = {  # by the study's name, where a reader's is another
     "poisson": "Poisson noise",
     "salt-pepper": "salt and pepper",
     "downsample": "downsampling",
+    "blur-downsample": "blur, then every second pixel",
+    "block-means": "means of squares",
 }
 
 

@@ -10,7 +10,9 @@ from . import (
     budgets,
     conventions,
     costs,
+    kernels,
     plug_and_play,
+    super_resolution,
     svd_samplers,
     timing,
     zebra,
@@ -32,7 +34,7 @@ def artefacts() -> dict[str, Artefact]:
     if "tnrd" in catalogue.names():
         found.append(timing.artefact())
     if "drunet-lite" in catalogue.names():  # the engine of these pages
-        of_pages = (plug_and_play, svd_samplers, adaptation)
+        of_pages = (plug_and_play, super_resolution, kernels, svd_samplers, adaptation)
         found += [page.artefact() for page in of_pages]
     if budgets.compared("pixels"):
         found.append(budgets.artefact())

@@ -98,7 +98,9 @@ def probe(run: Run) -> dict[str, float]:
     }
     # An untrained network may hardly see how the crops were degraded, so that these are looked at as well.
     many = batches.training(0, 32)
-    drawn = {"clean": many.clean.mean(), "error": (many.degraded - many.clean).abs().mean()}
+    same = many.degraded.shape == many.clean.shape  # smaller ones are looked at for themselves
+    error = many.degraded - (many.clean if same else many.degraded.mean())
+    drawn = {"clean": many.clean.mean(), "error": error.abs().mean()}
     drawn = {name: float(value) for name, value in drawn.items()}
     return losses | drawn | {objective.measure: objective.score(batches.validation(2))}
 
