@@ -34,7 +34,7 @@ def test_what_layers_can_do():
 
 
 def test_methods_are_moved_to_where_the_pixels_were_kept():
-    clean = photograph(64).copy()
+    clean = photograph(65).copy()  # an odd side
     network = {"untrained": restorer(seeded(RDN, **SMALL), "downsample", 2)}
     for degradation in super_resolution.DEGRADATIONS:
         found = super_resolution.answers(network, clean, degradation, 2)

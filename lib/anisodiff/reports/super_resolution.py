@@ -61,12 +61,12 @@ def answers(
     Where the degradation keeps the first pixel of a square, each also ``..., in place``: moved from the middle of the
     square, where these methods take it to be.
     """
-    how = parse(DEGRADATIONS[degradation].format(factor))
-    y = how.measure(clean, None).y.numpy()
+    measured = parse(DEGRADATIONS[degradation].format(factor)).measure(clean, None)
+    y = measured.y.numpy()
     rows, columns = clean.shape
     plain = interpolated(y, factor)[:rows, :columns]
     found = {"bicubic": plain, "sharpened": 1.5 * plain - 0.5 * gaussian_filter(plain, 1.0)}
-    found |= {name: one.restore(y, how) for name, one in networks.items()}
+    found |= {name: one.restore(y, measured.problem) for name, one in networks.items()}
     if degradation in BESIDE:
         back = (1 - factor) / 2
         found |= {f"{name}, in place": moved(one, back) for name, one in found.items()}
