@@ -11,6 +11,7 @@ from . import (
     conventions,
     costs,
     plug_and_play,
+    similarity,
     svd_samplers,
     timing,
     zebra,
@@ -32,7 +33,7 @@ def artefacts() -> dict[str, Artefact]:
     if "tnrd" in catalogue.names():
         found.append(timing.artefact())
     if "drunet-lite" in catalogue.names():  # the engine of these pages
-        of_pages = (plug_and_play, svd_samplers, adaptation)
+        of_pages = (plug_and_play, svd_samplers, adaptation, similarity)
         found += [page.artefact() for page in of_pages]
     if budgets.compared("pixels"):
         found.append(budgets.artefact())
