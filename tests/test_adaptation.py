@@ -15,7 +15,7 @@ from anisodiff.methods.denoisers.ffdnet import FFDNet
 from anisodiff.metrics.distortion import clipped_psnr
 from anisodiff.problems import parse, problem
 from anisodiff.reports import adaptation as recorded
-from anisodiff.reports import status
+from anisodiff.reports import similarity, status
 from anisodiff.study import restorers, store
 from anisodiff.training import adaptation
 from anisodiff.training.adaptation import Adaptation
@@ -257,8 +257,8 @@ def subject(address):
 
 def test_self_similarity_is_one_for_a_repeated_pattern_and_low_for_noise():
     tile = noise(1, 1, 16, 16)[0, 0].float().numpy()
-    assert recorded.self_similarity(np.tile(tile, (6, 6))) == pytest.approx(1, abs=1e-4)
-    assert recorded.self_similarity(noise(1, 1, 96, 96, seed=3)[0, 0].float().numpy()) < 0.6
+    assert similarity.self_similarity(np.tile(tile, (6, 6))) == pytest.approx(1, abs=1e-4)
+    assert similarity.self_similarity(noise(1, 1, 96, 96, seed=3)[0, 0].float().numpy()) < 0.6
 
 
 def test_the_rate_is_that_of_the_best_trials_and_gains_are_those_of_the_last_step():

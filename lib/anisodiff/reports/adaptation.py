@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import skimage
-from numpy.lib.stride_tricks import sliding_window_view
 from skimage import io
 from tqdm import tqdm
 
@@ -277,25 +276,6 @@ def correlation(gain: pd.Series, other: pd.Series) -> tuple[float, float, float]
     """Pearson's correlation of two numbers an image, paired by the image, with its 95 % interval over the images."""
     x, y = (of.loc[gain.index].to_numpy(float)[:, None] for of in (other, gain))
     return regression(x, y).correlation
-
-
-def self_similarity(image: np.ndarray, size: int = 8, count: int = 100, seed: int = 0) -> float:
-    """The share of the variance of patches that the most similar patch elsewhere in the image explains, at most 1.
-
-    ``1 - sum_i min_j |p_i - p_j|^2 / sum_i |p_i|^2`` over ``count`` random patches of ``size`` x ``size`` pixels
-    without their means, j over every second patch of the image that does not overlap with i. ``image`` is (H, W).
-    """
-    windows = sliding_window_view(image.astype(np.float32), (size, size))
-    grid = windows[::2, ::2]
-    places = np.stack(np.meshgrid(*map(np.arange, grid.shape[:2]), indexing="ij"), -1) * 2
-    patches, places = grid.reshape(-1, size**2), places.reshape(-1, 2)
-    patches = patches - patches.mean(1, keepdims=True)
-    squares = (patches**2).sum(1)
-    chosen = np.random.default_rng(seed).choice(len(patches), min(count, len(patches)), False)
-    apart = squares[chosen, None] + squares - 2 * patches[chosen] @ patches.T
-    overlap = (np.abs(places[chosen, None] - places) < size).all(-1)
-    nearest = np.where(overlap, np.inf, apart).min(1).clip(0)
-    return float(1 - nearest.sum() / squares[chosen].sum())
 
 
 # The recorded table

@@ -12,6 +12,7 @@ from . import (
     costs,
     kernels,
     plug_and_play,
+    similarity,
     super_resolution,
     svd_samplers,
     timing,
@@ -34,7 +35,7 @@ def artefacts() -> dict[str, Artefact]:
     if "tnrd" in catalogue.names():
         found.append(timing.artefact())
     if "drunet-lite" in catalogue.names():  # the engine of these pages
-        of_pages = (plug_and_play, super_resolution, kernels, svd_samplers, adaptation)
+        of_pages = (plug_and_play, super_resolution, kernels, svd_samplers, adaptation, similarity)
         found += [page.artefact() for page in of_pages]
     if budgets.compared("pixels"):
         found.append(budgets.artefact())
