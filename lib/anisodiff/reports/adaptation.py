@@ -17,8 +17,8 @@ from ..methods.base import Denoising
 from ..methods.restorer import Restorer
 from ..metrics.distortion import clipped_psnr
 from ..metrics.statistics import regression
-from ..problems import problem, seeded
-from ..study import catalogue, evaluation, restorers, runs, store
+from ..problems import problem
+from ..study import evaluation, restorers, runs, store
 from ..training import adaptation
 from . import records
 
@@ -121,8 +121,7 @@ def given(
     clean = pixels(address)
     clean = np.array(collections.centre_crop(clean, side) if side else clean)
     how, (where, _, name) = problem("gaussian", sigma), address.rpartition("/")
-    seed = catalogue.protocol()["seed"] if seed is None else seed
-    return Given(clean, how.measure(clean, seeded(seed, where, name, how)).y.numpy())
+    return Given(clean, records.degraded(clean, name, how, seed, where))
 
 
 def side_of(address: str) -> int | None:

@@ -13,8 +13,9 @@ from tqdm import tqdm
 from ..data import collections, provenance
 from ..methods.restorer import Restorer
 from ..metrics.distortion import clipped_psnr
-from ..problems import Measurement, parse, seeded
-from ..study import catalogue, evaluation, restorers, runs, store
+from ..problems import Measurement, parse
+from ..study import evaluation, restorers, runs, store
+from . import records
 
 SIX = (
     "01",
@@ -93,9 +94,9 @@ def measured(case: str) -> list[tuple[str, np.ndarray, Measurement]]:
 
 def _measured(text: str, collection: str, image: collections.Image, side: int = 0):
     pixels = collections.centre_crop(image.pixels, side) if side else image.pixels
-    clean, how = np.array(pixels, np.float32), parse(text)
-    seed = catalogue.protocol()["seed"]
-    return image.name, clean, how.measure(clean[None], seeded(seed, collection, image.name, how))
+    clean = np.array(pixels, np.float32)
+    given = records.measured(clean[None], image.name, parse(text), collection=collection)
+    return image.name, clean, given
 
 
 def course(solver: Restorer, clean: np.ndarray, given: Measurement) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import pandas as pd
 from ..data import collections
 from ..methods.restorer import Restorer
 from ..metrics.statistics import mean_interval
-from ..problems import Problem, seeded
+from ..problems import Measurement, Problem, seeded
 from ..study import catalogue, evaluation
 
 Interval = tuple[float, float, float]
@@ -87,11 +87,27 @@ def photograph(name: str, collection: str = "shipped/test", side: int | None = N
     return np.array(collections.centre_crop(found[name], side) if side else found[name])
 
 
+def measured(
+    clean: np.ndarray,
+    name: str,
+    problem: Problem,
+    seed: int | None = None,
+    collection: str = "shipped/test",
+) -> Measurement:
+    """The measurement of a clean image, (..., H, W), by the study's generator for that image; its seed for None."""
+    seed = catalogue.protocol()["seed"] if seed is None else seed
+    return problem.measure(clean, seeded(seed, collection, name, problem))
+
+
 def degraded(
-    clean: np.ndarray, name: str, problem: Problem, seed: int = 0, collection: str = "shipped/test"
+    clean: np.ndarray,
+    name: str,
+    problem: Problem,
+    seed: int | None = None,
+    collection: str = "shipped/test",
 ) -> np.ndarray:
-    """What a problem makes of a clean image, (H, W), by the study's generator for that image."""
-    return problem.measure(clean, seeded(seed, collection, name, problem)).y.numpy()
+    """What a problem makes of a clean image, as :func:`measured`."""
+    return measured(clean, name, problem, seed, collection).y.numpy()
 
 
 def settings(restorer: Restorer) -> dict:

@@ -16,8 +16,9 @@ from ..methods.solvers.svd_samplers import DDRM, SNIPS
 from ..metrics import posterior
 from ..metrics.distortion import clipped_psnr
 from ..metrics.perceptual import lpips
-from ..problems import Measurement, parse, seeded
+from ..problems import Measurement, parse
 from ..study import catalogue, evaluation, restorers, runs, store
+from . import records
 
 ENGINE, COLLECTION, EVERY, SIDE = "drunet-lite", "bsd68", 8, 64  # centred crops of every eighth
 CASES = {  # what is measured of a photograph
@@ -107,10 +108,9 @@ def photographs() -> list[collections.Image]:
     return collections.load(COLLECTION)[::EVERY]
 
 
-def measured(text: str, name: str, clean: np.ndarray, collection: str = COLLECTION) -> Measurement:
-    """The study's measurement of an image, (H, W)."""
-    how = parse(text)
-    return how.measure(clean[None], seeded(catalogue.protocol()["seed"], collection, name, how))
+def measured(case: str, clean: np.ndarray, name: str, collection: str = COLLECTION) -> Measurement:
+    """What is measured of an image, (H, W), in a case of CASES."""
+    return records.measured(clean[None], name, parse(CASES[case]), collection=collection)
 
 
 def drawn(
@@ -135,7 +135,7 @@ def courses(name: str) -> pd.DataFrame:
     found = []
     for told, case, image in product(TOLD, CASES, images):
         clean = np.array(collections.centre_crop(image.pixels, SIDE), np.float32)
-        given = measured(CASES[case], image.name, clean, TUNED_ON)
+        given = measured(case, clean, image.name, TUNED_ON)
         solver = restorers.solver(name, ENGINE, given.problem, **SAMPLERS[name], told=told)
         rng = np.random.default_rng(0)
         with torch.inference_mode():
@@ -158,7 +158,7 @@ def rows(case: str, image: collections.Image, told: dict[str, float]) -> list[di
     """PSNR, clipped, and LPIPS of the mean of the first samples of each sampler by COUNTS, and of the single estimate
     of half-quadratic splitting, a row each."""
     clean = np.array(collections.centre_crop(image.pixels, SIDE), np.float32)
-    given, found = measured(CASES[case], image.name, clean), []
+    given, found = measured(case, clean, image.name), []
     for name, settings in SAMPLERS.items():
         method = restorers.solver(name, ENGINE, given.problem, **settings, told=told[name]).method
         samples, about = drawn(method, given, COUNTS[-1])
@@ -218,7 +218,7 @@ def probe() -> dict[str, float]:
         found |= {f"{label} {name}": value for name, value in error.items()}
     image = collections.load("shipped/test")[0]
     clean = np.array(collections.centre_crop(image.pixels, 32), np.float32)
-    given = measured(CASES["uniform-blur"], image.name, clean, "shipped/test")
+    given = measured("uniform-blur", clean, image.name, "shipped/test")
     for name in SAMPLERS:
         method: Method = restorers.solver(name, ENGINE, given.problem, levels=4).method
         samples, about = drawn(method, given, 9)
