@@ -29,7 +29,7 @@ def blocks(language):
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch):
-    """A folder with what somebody has who wants to restore: clean.png, noisy.png, blurred.png and scans."""
+    """A folder with what somebody has who wants to restore: clean.png, noisy.png, blurred.png, small.png and scans."""
     clean = collections.centre_crop(collections.load("shipped/test")[2].pixels, 64)
     rng = np.random.default_rng(0)
 
@@ -41,6 +41,7 @@ def desk(tmp_path, monkeypatch):
     for name, how in {
         "noisy.png": problem("gaussian", 20),
         "blurred.png": problem("blur", variance=4, sigma=2),
+        "small.png": problem("downsample", 2),
         "scans/one.png": problem("gaussian", 15),
     }.items():
         save(name, how.measure(clean, rng).y)
@@ -50,11 +51,12 @@ def desk(tmp_path, monkeypatch):
 
 def test_the_commands_on_denoising_run(desk):
     lines = [line for block in blocks("bash") for line in block.replace("\\\n", "").splitlines()]
-    assert len(lines) == 5
+    assert len(lines) == 6
     for line in lines:
         name, *words = shlex.split(line)
         assert name == "anisodiff" and main(words) == 0
     assert {"restored.png", "restored", "sharp.png"} <= set(os.listdir())
+    assert io.imread("large.png").shape == (64, 64)
 
 
 def test_the_python_on_denoising_runs(desk, capsys):
