@@ -170,17 +170,22 @@ def test_solvers_beside_the_models_of_the_study(monkeypatch):
     monkeypatch.setattr(degradations, "SOLVERS", chosen)
     table = degradations.solved(["camera"], side=48).set_index("problem")
     assert (table.solver > table.input).all()
-    assert table.study.isna().tolist() == table.classic.isna().tolist() == [False, True]
+    assert table.classic.isna().tolist() == [False, True] and not table.study.isna().any()
+    assert (
+        table.model["downsample"] == "sr-lite"
+        and table.study["downsample"] > table.solver["downsample"]
+    )
     means = degradations.solved_means(table.reset_index())
     median, bicubic = means["simple method"]
-    known, unknown = means["best of the study"]
+    assert means["tuned diffusion"].str.startswith("–").tolist() == [False, True]
+    cells = means["best of the study"]
     assert median.startswith(
         f"{table.solver['salt-pepper']:.2f}<br><small>median of 3 × 3 pixels, given nothing"
     )
     assert bicubic.startswith(
         f"{table.solver['downsample']:.2f}<br><small>bicubic, given the factor"
     )
-    assert known.startswith(f"{table.study['salt-pepper']:.2f}<br><small>") and unknown == "–"
+    assert all(cells[at].startswith(f"{of:.2f}<br><small>") for at, of in enumerate(table.study))
 
 
 def test_enlarged_repeats_pixels():
