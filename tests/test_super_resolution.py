@@ -95,6 +95,15 @@ def test_a_training_in_small_serves_the_command_line_and_python(elsewhere, tmp_p
         other.restore(found.y.numpy(), parse("downsample,3"))
 
 
+@pytest.mark.parametrize("degradation, level", [("gaussian", "25"), ("downsample", "5")])
+def test_a_training_for_another_size_is_refused(elsewhere, capsys, degradation, level):
+    asked = ["fit", "sr-lite", "--degradation", degradation, "--level", level, "--profile", "smoke"]
+    assert main(asked) == 2
+    error = capsys.readouterr().err
+    assert "pixels of crops of 32 x 32: it does not fit the problem and its level" in error
+    assert not list(elsewhere.rglob("*.safetensors"))
+
+
 # The degradation found
 
 

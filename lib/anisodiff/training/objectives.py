@@ -304,11 +304,16 @@ def objective_for(module: nn.Module, settings: dict) -> Objective:
 
 
 def clipped_psnr(module: nn.Module, batch: Batch) -> float:
-    """Mean PSNR of the clipped restorations."""
+    """Mean PSNR of the clipped restorations; ValueError where they are not of the size of the clean crops."""
     with torch.inference_mode():
         return _mean_clipped(restored(module.eval(), batch), batch.clean)
 
 
 def _mean_clipped(u: Tensor, clean: Tensor) -> float:
+    if u.shape != clean.shape:
+        made, wanted = (" x ".join(map(str, of.shape[-2:])) for of in (u, clean))
+        raise ValueError(
+            f"the model makes {made} pixels of crops of {wanted}: it does not fit the problem and its level"
+        )
     errors = (u.clamp(0, 255) - clean).square().mean((1, 2, 3), dtype=torch.float64)
     return float(mean_psnr(errors))
