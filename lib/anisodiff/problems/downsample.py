@@ -73,30 +73,16 @@ class BlurDownsample(Problem):
 
 
 @dataclass(frozen=True)
-class BlockMeans(Problem):
+class BlockMeans(Downsample):
     """``y = M x + sigma n``, ``n ~ N(0, 1)``: the means of squares of ``factor`` x ``factor`` pixels.
 
     ``factor``, a whole number of at least 2; ``sigma``, the standard deviation of the noise, in gray levels.
     """
 
-    factor: int
-    sigma: float = 0.0
-
     name, unit = "block-means", "side of a square in pixels"
-    levels, highest = (2, 3, 4), 8
-
-    def __post_init__(self):
-        super().__post_init__()
-        _check_factor(self.name, self.factor)
-
-    def placed(self, shape):
-        return super().placed(tuple(int(self.factor * extent) for extent in shape))
 
     def draw_operator(self, shape, rng):
         return BlockAverage(shape, self.factor)
-
-    def add_noise(self, y, rng):
-        return add_white(y, self.sigma, rng)
 
 
 def _check_factor(name: str, factor: float) -> None:
