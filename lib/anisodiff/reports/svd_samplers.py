@@ -10,7 +10,7 @@ import torch
 from tqdm import tqdm
 
 from ..data import collections, provenance
-from ..methods.base import Method
+from ..methods.base import Denoiser, Method
 from ..methods.gaussian_prior import GaussianPrior
 from ..methods.solvers.svd_samplers import DDRM, SNIPS
 from ..metrics import posterior
@@ -20,7 +20,7 @@ from ..problems import Measurement, parse
 from ..study import catalogue, evaluation, restorers, runs, store
 from . import records
 
-ENGINE, COLLECTION, EVERY, SIDE = "drunet-lite", "bsd68", 8, 64  # centred crops of every eighth
+ENGINE, COLLECTION, EVERY, SIDE = "drunet-wide", "bsd68", 8, 64  # centred crops of every eighth
 CASES = {  # what is measured of a photograph
     "noise": "gaussian,25",
     "half-lost": "missing-pixels,0.5,sigma=25",
@@ -178,6 +178,23 @@ def rows(case: str, image: collections.Image, told: dict[str, float]) -> list[di
 def quality(restored: np.ndarray, clean: np.ndarray) -> dict[str, float]:
     restored = np.clip(restored, 0, 255)
     return {"psnr": clipped_psnr(restored, clean), "lpips": lpips(restored, clean)}
+
+
+def kept(settings: dict, case: str = "half-lost", side: int = SIDE) -> pd.Series:
+    """How far SNIPS keeps an image from the clean one at each level, over the level, by it, though its denoiser knows
+    the clean one: about 1 where the steps leave as much noise as the denoiser is told of."""
+    clean, found = torch.full((1, side, side), 127.5), {}
+
+    class Knowing(Denoiser):
+        reads_sigma = True
+
+        def forward(self, x, sigma=None):
+            found[sigma] = (x - clean).square().mean().sqrt().item() / sigma  # the last of a level
+            return clean.expand_as(x)
+
+    given = records.measured(clean.numpy(), "gray", parse(CASES[case]), collection="known")
+    SNIPS(Knowing(), **settings).restore(given.y, given.problem, rng=np.random.default_rng(0))
+    return pd.Series(found)
 
 
 def artefact() -> store.Artefact:
