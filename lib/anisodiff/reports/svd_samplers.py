@@ -42,6 +42,7 @@ SAMPLERS = {
     "ddrm": {"levels": 20},
 }
 TOLD = (1.0, 1.02, 1.04, 1.06, 1.08, 1.1)  # times the level, tried on training photographs
+STRENGTHS = (0.03, 0.06, 0.12, 0.23, 0.46)  # of splitting's prior, tried likewise for each problem
 TUNED_ON, TUNED_BY, TUNING_SAMPLES = "shipped/train", 2, 4  # its first photographs
 COUNTS = (1, 2, 4, 8, 16)  # of samples, that are averaged
 
@@ -159,7 +160,33 @@ def best(tried: pd.DataFrame) -> float:
     return float(tried.groupby("told").psnr.mean().idxmax())
 
 
-def rows(case: str, image: collections.Image, told: dict[str, float]) -> list[dict]:
+def solved(strength: float, given: Measurement) -> np.ndarray:
+    """The single estimate of half-quadratic splitting, (H, W)."""
+    solver = restorers.solver("pnp-hqs", ENGINE, given.problem, strength=strength)
+    with torch.inference_mode():
+        return solver.method.restore(given.y, given.problem).image[0].numpy()
+
+
+def strengths() -> pd.DataFrame:
+    """By splitting's strength, problem and training photograph: ``psnr``."""
+    images, found = collections.load(TUNED_ON)[:TUNED_BY], []
+    for strength, case, image in product(STRENGTHS, CASES, images):
+        clean = np.array(collections.centre_crop(image.pixels, SIDE), np.float32)
+        quality = clipped_psnr(solved(strength, measured(case, clean, image.name, TUNED_ON)), clean)
+        about = {"problem": case, "image": image.name, "psnr": quality}
+        found.append({"method": "pnp-hqs", "strength": strength, **about})
+    return pd.DataFrame(found)
+
+
+def strongest(tried: pd.DataFrame) -> dict[str, float]:
+    """Of :func:`strengths` the best one for each problem."""
+    means = tried.groupby(["problem", "strength"]).psnr.mean().unstack()
+    return {case: float(of) for case, of in means.idxmax(axis=1).items()}
+
+
+def rows(
+    case: str, image: collections.Image, told: dict[str, float], strength: float
+) -> list[dict]:
     """PSNR, clipped, and LPIPS of the mean of the first samples of each sampler by COUNTS, and of the single estimate
     of half-quadratic splitting, a row each."""
     clean = np.array(collections.centre_crop(image.pixels, SIDE), np.float32)
@@ -172,11 +199,9 @@ def rows(case: str, image: collections.Image, told: dict[str, float]) -> list[di
             {"method": name, "samples": count, **quality(samples[:count].mean(0), clean), **about}
             for count in COUNTS
         ]
-    single = restorers.solver("pnp-hqs", ENGINE, given.problem).method
-    with torch.inference_mode():
-        restored = single.restore(given.y, given.problem).image
-    fit = {"misfit": misfit(restored[None], given)}
-    found.append({"method": "pnp-hqs", "samples": 1, **quality(restored[0].numpy(), clean), **fit})
+    single = solved(strength, given)
+    fit = {"misfit": misfit(torch.from_numpy(single)[None, None], given)}
+    found.append({"method": "pnp-hqs", "samples": 1, **quality(single, clean), **fit})
     return [row | {"problem": case, "image": image.name} for row in found]
 
 
@@ -212,6 +237,7 @@ def artefact() -> store.Artefact:
             "problems": CASES,
             "samplers": SAMPLERS,
             "told": [TUNED_ON, TUNED_BY, TUNING_SAMPLES, *TOLD],
+            "strengths": list(STRENGTHS),
             "counts": list(COUNTS),
             "known": KNOWN,
             "levels": [FROM, TO],
@@ -225,7 +251,7 @@ def artefact() -> store.Artefact:
         name="scores/svd-samplers",
         path=path(),
         recipe=recipe,
-        roots=(f"{__name__}.rows", f"{__name__}.courses", f"{__name__}.known"),
+        roots=tuple(f"{__name__}.{of}" for of in ("rows", "courses", "strengths", "known")),
         starts_from=(run.artefact(),),
         make=record,
         probe=probe,
@@ -248,7 +274,7 @@ def probe() -> dict[str, float]:
             f"{name} psnr": clipped_psnr(samples.mean(0), clean),
             f"{name} misfit": about["misfit"],
         }
-    return found
+    return found | {"splitting psnr": clipped_psnr(solved(STRENGTHS[0], given), clean)}
 
 
 def record() -> None:
@@ -262,10 +288,13 @@ def record() -> None:
         spectra.append(spectrum.assign(use="spectrum", method=label, problem=case))
     tried = {name: courses(name) for name in SAMPLERS}
     told = {name: best(of) for name, of in tried.items()}
+    weighed = strengths()
+    strength = strongest(weighed)
     asked = list(product(CASES, photographs()))
     for case, image in tqdm(asked, desc="samples", unit="image"):
-        found += [{"use": "photographs", **row} for row in rows(case, image, told)]
+        found += [{"use": "photographs", **row} for row in rows(case, image, told, strength[case])]
     courses_of = [of.assign(use="told") for of in tried.values()]
+    courses_of.append(weighed.assign(use="strength"))
     table = pd.concat([pd.DataFrame(found), *courses_of, *spectra])
     evaluation.write_scores(table, artefact(), start, stamp)
 
@@ -276,7 +305,7 @@ def path() -> Path:
 
 
 def read(use: str) -> pd.DataFrame:
-    """The recorded rows of a use: ``known``, ``spectrum``, ``told`` or ``photographs``."""
+    """The recorded rows of a use: ``known``, ``spectrum``, ``told``, ``strength`` or ``photographs``."""
     store.check(path())
     provenance.note(path())
     table = pd.read_csv(path(), dtype={"image": str})
