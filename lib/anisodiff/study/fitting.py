@@ -116,5 +116,7 @@ def _begin(run: Run) -> tuple[loop.Objective, dict]:
 def _batches(run: Run, collection: str, crop: int) -> Batches:
     kinds = tuple(catalogue.problems().values()) if run.universal else (PROBLEMS[run.problem],)
     level = None if run.all_levels else run.level
-    problems = Problems(kinds, level, run.settings.get("between"))
-    return Batches(collections.load(collection), problems, crop, run.drawn_from)
+    between, logarithmic = run.settings.get("between"), run.settings.get("logarithmic", False)
+    problems = Problems(kinds, level, between, logarithmic)
+    upright = run.settings.get("upright", False)
+    return Batches(collections.load(collection), problems, crop, run.drawn_from, upright)
