@@ -39,9 +39,7 @@ class Synthesiser(ABC):
         with torch.inference_mode():
             yield from self.states(normal(), normal)
 
-    def sample(
-        self, shape: tuple[int, int], rng: np.random.Generator, samples: int = 1
-    ) -> Tensor:
+    def sample(self, shape: tuple[int, int], rng: np.random.Generator, samples: int = 1) -> Tensor:
         """``samples`` images of ``shape`` (H, W), (S, 1, H, W) float32."""
         for _, images in self.path(shape, rng, samples):
             last = images
@@ -94,8 +92,8 @@ class CoarseToFine(Synthesiser):
     """``x += h d + gamma z`` with ``d = D(x, sigma) - x``, until the level that is left, ``sigma = |d| / sqrt(N)``, is
     ``lowest``; the denoiser is told the level estimated before.
 
-    ``h = h_0 t / (1 + h_0 (t - 1))`` at step t, and ``gamma^2 = ((1 - beta h)^2 - (1 - h)^2) sigma^2``: beta = 1 adds no
-    noise. At most ``steps``. Raises ValueError for h_0 or beta outside (0, 1], and for levels that do not fall.
+    ``h = h_0 t / (1 + h_0 (t - 1))`` at step t, and ``gamma^2 = ((1 - beta h)^2 - (1 - h)^2) sigma^2``; where beta is
+    1, no noise is added. At most ``steps``. Raises ValueError for h_0 or beta outside (0, 1], and for levels that do not fall.
     Source: Kadkhodaie, Simoncelli, NeurIPS 2021, algorithm 1.
     """
 
