@@ -93,8 +93,8 @@ class CoarseToFine(Synthesiser):
     ``lowest``; the denoiser is told the level estimated before.
 
     ``h = h_0 t / (1 + h_0 (t - 1))`` at step t, and ``gamma^2 = ((1 - beta h)^2 - (1 - h)^2) sigma^2``; where beta is
-    1, no noise is added. At most ``steps``. Raises ValueError for h_0 or beta outside (0, 1], and for levels that do not fall.
-    Source: Kadkhodaie, Simoncelli, NeurIPS 2021, algorithm 1.
+    1, no noise is added. At most ``steps``. Raises ValueError for h_0 or beta outside (0, 1], and for levels that do
+    not fall. Source: Kadkhodaie, Simoncelli, NeurIPS 2021, algorithm 1.
     """
 
     def __init__(
