@@ -1,5 +1,7 @@
 """Clean images that may lie behind a noisy one, drawn with any denoiser."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -41,13 +43,19 @@ class StochasticDenoiser(Method):
         self.denoiser, self.levels, self.each, self.step = denoiser, levels, each, step
         self.start, self.lowest, self.told = start, lowest, told
 
-    def score(self, x: Tensor, sigma: float) -> Tensor:
-        """``(D(x, sigma) - x) / sigma^2``, of (S, C, H, W), each channel on its own."""
-        images = x.flatten(0, 1)[:, None]
-        return (self.denoiser(images, self.told * sigma) - images).reshape(x.shape) / sigma**2
+    def denoise(self, x: Tensor, sigma: float) -> Tensor:
+        """Each channel of (S, C, H, W) on its own, of the noise of a level."""
+        return self.denoiser(x.flatten(0, 1)[:, None], self.told * sigma).reshape(x.shape)
 
-    def answer(self, y, problem, truth, rng, samples):
-        noise = float(problem.level)
+    def score(self, x: Tensor, sigma: float) -> Tensor:
+        """``(D(x, sigma) - x) / sigma^2``, the gradient of the logarithm of the density of noisy images."""
+        return (self.denoise(x, sigma) - x) / sigma**2
+
+    def path(
+        self, y: Tensor, noise: float, rng: np.random.Generator, samples: int
+    ) -> Iterator[tuple[float, Tensor]]:
+        """(level, images (S, C, H, W)) after the steps at each level, from a noisy image y, (C, H, W); the last ones,
+        of level 0, denoised."""
         if self.start * noise <= self.lowest:
             raise ValueError(
                 f"{self.name}: the noise, {noise:g}, must be above {self.lowest / self.start:g} gray levels"
@@ -60,4 +68,10 @@ class StochasticDenoiser(Method):
                 pull = (y - x) / (noise**2 - sigma**2)
                 z = torch.randn(x.shape, generator=generator, device=y.device, dtype=y.dtype)
                 x = x + a * (self.score(x, sigma) + pull) + (2 * a) ** 0.5 * z
-        return x + sigma**2 * self.score(x, sigma), {}
+            yield sigma, x
+        yield 0.0, self.denoise(x, sigma)
+
+    def answer(self, y, problem, truth, rng, samples):
+        for _, images in self.path(y, float(problem.level), rng, samples):
+            last = images
+        return last, {}
