@@ -146,13 +146,18 @@ def quality(restored: np.ndarray, clean: np.ndarray) -> dict[str, float]:
 
 
 def rows(sigma: float, image: collections.Image, told: float) -> list[dict]:
-    """Quality of the mean of the first samples by COUNTS, of the network's own estimate, and of the denoisers BESIDE;
-    with the samples what is said of them, and the ranks, ``rank 0`` to ``rank 16``."""
+    """Quality of the mean of the first samples by COUNTS, of the network's own estimate, and of the denoisers BESIDE.
+
+    With all samples stand :func:`residual`, the ``coverage`` of an interval of 80 % and that of samples half as far from
+    their mean, the ``deviation`` of a pixel, and :func:`ranks`, ``rank 0`` to ``rank 16``.
+    """
     clean = np.array(collections.centre_crop(image.pixels, SIDE), np.float32)
     given, denoiser = measured(sigma, clean, image.name), restorers.at_any_level(ENGINE)
     samples = drawn(given, COUNTS[-1], denoiser, told=told)
-    about = residual(samples, given.y[0].numpy(), sigma) | {
+    y, mean = given.y[0].numpy(), samples.mean(0)
+    about = residual(samples, y, sigma) | {
         "coverage": posterior.coverage(samples, clean, side=SQUARE),
+        "coverage of half": posterior.coverage((samples + mean) / 2, clean, side=SQUARE),
         "deviation": float(np.sqrt(samples.var(0, ddof=1).mean())),
     }
     about |= {f"rank {at}": int(count) for at, count in enumerate(ranks(samples, clean))}
@@ -162,7 +167,8 @@ def rows(sigma: float, image: collections.Image, told: float) -> list[dict]:
     ]
     found[-1] |= about
     single = Denoising(denoiser).restore(given.y, given.problem).image[0].numpy()
-    found.append({"method": ENGINE, "samples": 1, **quality(single, clean)})
+    left = residual(single[None], y, sigma)
+    found.append({"method": ENGINE, "samples": 1, **quality(single, clean), **left})
     for name in BESIDE:
         if sigma in catalogue.levels(name, "gaussian"):
             restored = restorers.load(name, "gaussian", sigma).restore(given.y[0].numpy())
