@@ -37,6 +37,7 @@ from anisodiff.methods.diffusion.unet import UNet
 from anisodiff.methods.diffusion.untied import Untied
 from anisodiff.methods.restorer import Restorer
 from anisodiff.methods.solvers.bicubic import Bicubic
+from anisodiff.methods.samplers.stochastic import StochasticDenoiser
 from anisodiff.methods.solvers.biharmonic import Biharmonic
 from anisodiff.methods.solvers.plug_and_play import (
     ADMM,
@@ -206,6 +207,7 @@ SOLVERS = {  # with a problem that each is for
     "red-fixed-point": (lambda: REDFixedPoint(seeded(DRUNet, (4, 6)), 2), "text", 8),
     "red-gradient": (lambda: REDGradient(seeded(DRUNet, (4, 6)), 2), "periodic-uniform", 3),
     "snips": (lambda: SNIPS(seeded(DRUNet, (4, 6)), 3, 1), "gaussian", 25),
+    "stochastic": (lambda: StochasticDenoiser(seeded(DRUNet, (4, 6)), 3, 1), "gaussian", 25),
     "ddrm": (lambda: DDRM(seeded(DRUNet, (4, 6)), 3), "periodic-gaussian", 0.8),
     "oracle": (
         lambda: PeronaMalikOracle(2, 20, 3, 0.2, True, lambdas=(5, 50), tries=3, most_steps=4),
