@@ -36,8 +36,8 @@ from anisodiff.methods.diffusion.scheme import STABLE, Diffusion
 from anisodiff.methods.diffusion.unet import UNet
 from anisodiff.methods.diffusion.untied import Untied
 from anisodiff.methods.restorer import Restorer
-from anisodiff.methods.solvers.bicubic import Bicubic
 from anisodiff.methods.samplers.stochastic import StochasticDenoiser
+from anisodiff.methods.solvers.bicubic import Bicubic
 from anisodiff.methods.solvers.biharmonic import Biharmonic
 from anisodiff.methods.solvers.plug_and_play import (
     ADMM,
@@ -191,6 +191,7 @@ DENOISERS = {
     "dct": lambda: seeded(DCT, 4, "each", adaptive=True),
     "ffdnet": lambda: seeded(FFDNet, 4, 6),
     "drunet": lambda: seeded(DRUNet, (4, 6)),
+    "drunet-biased": lambda: seeded(DRUNet, (4, 6), biased=True),
     "any-level": lambda: AnyLevel({15.0: seeded(DnCNN, 4, 6), 40.0: seeded(DnCNN, 3, 4)}),
     "rescaled": lambda: Rescaled(seeded(DnCNN, 4, 6), 0.5),
     "diffusion": lambda: longest("experts-told", 4, torch.float32),
