@@ -148,8 +148,8 @@ def quality(restored: np.ndarray, clean: np.ndarray) -> dict[str, float]:
 def rows(sigma: float, image: collections.Image, told: float) -> list[dict]:
     """Quality of the mean of the first samples by COUNTS, of the network's own estimate, and of the denoisers BESIDE.
 
-    With all samples stand :func:`residual`, the ``coverage`` of an interval of 80 % and that of samples half as far from
-    their mean, the ``deviation`` of a pixel, and :func:`ranks`, ``rank 0`` to ``rank 16``.
+    With all samples stand :func:`residual`, the ``coverage`` of an interval of 80 % and that of samples half as far
+    from their mean, the ``deviation`` of a pixel, and :func:`ranks`, ``rank 0`` to ``rank 16``.
     """
     clean = np.array(collections.centre_crop(image.pixels, SIDE), np.float32)
     given, denoiser = measured(sigma, clean, image.name), restorers.at_any_level(ENGINE)
