@@ -1,6 +1,7 @@
 """Samplers in singular vectors, held to a posterior in closed form, and what they refuse."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from family import photograph
@@ -11,6 +12,7 @@ from anisodiff.methods.solvers.svd_samplers import DDRM, SNIPS
 from anisodiff.metrics import posterior
 from anisodiff.metrics.distortion import psnr
 from anisodiff.problems import parse
+from anisodiff.reports import svd_samplers as recorded
 from anisodiff.study import restorers
 
 PRIOR, NOISE = GaussianPrior.reference(), 25.5
@@ -102,6 +104,25 @@ def test_the_denoiser_is_told_that_much_of_the_level():
         given.y, given.problem, rng=np.random.default_rng(0)
     )
     assert seen == pytest.approx([88, 44, 22, 22])
+
+
+def test_the_steps_leave_more_noise_than_the_level_though_the_denoiser_is_right():
+    """A step of c keeps 1 / (1 - c / 2) of the variance where nothing was measured, and levels that fall leave more."""
+    many = {"levels": 3, "each": 60, "highest": 40.0, "lowest": 39.0}
+    long = recorded.kept(many | {"step": 0.4}, side=32)
+    assert long.iloc[-1] == pytest.approx(1 / (1 - 0.2) ** 0.5, abs=0.06)
+    short = recorded.kept(many | {"step": 0.05}, side=32)
+    assert short.iloc[-1] == pytest.approx(1, abs=0.06) and short.iloc[-1] < long.iloc[-1] - 0.03
+    fast = recorded.kept({"levels": 20, "each": 2, "step": 0.05, "highest": 80.0}, side=32)
+    assert fast.median() > 1.2
+
+
+def test_a_sampler_is_told_what_lets_it_explain_the_measurement():
+    tried = pd.DataFrame(
+        {"told": [1.0, 1.1, 1.2], "misfit": [0.8, 1.02, 1.3], "psnr": [20.0, 25.0, 26.0]}
+    )
+    assert recorded.best(tried.assign(method="snips")) == 1.1
+    assert recorded.best(tried.assign(method="ddrm")) == 1.2
 
 
 def test_the_same_generator_draws_the_same_images_and_none_is_refused():

@@ -239,6 +239,14 @@ def test_levels_between_two_are_even_and_may_go_beyond_the_study():
     assert np.abs(drawn - np.linspace(0.5, 75, 400)).max() < 6
 
 
+def test_between_two_levels_they_may_be_even_in_the_logarithm():
+    problems = Problems((GAUSSIAN,), between=(1, 255), logarithmic=True)
+    rng = np.random.default_rng(0)
+    levels = [problems.draw(rng).level for _ in range(2000)]
+    assert 1 <= min(levels) < 1.05 and 243 < max(levels) <= 255
+    assert np.mean(np.log(levels)) == pytest.approx(np.log(255) / 2, rel=0.03)
+
+
 # The loop
 
 

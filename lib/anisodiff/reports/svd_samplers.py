@@ -10,7 +10,7 @@ import torch
 from tqdm import tqdm
 
 from ..data import collections, provenance
-from ..methods.base import Method
+from ..methods.base import Denoiser, Method
 from ..methods.gaussian_prior import GaussianPrior
 from ..methods.solvers.svd_samplers import DDRM, SNIPS
 from ..metrics import posterior
@@ -20,7 +20,7 @@ from ..problems import Measurement, parse
 from ..study import catalogue, evaluation, restorers, runs, store
 from . import records
 
-ENGINE, COLLECTION, EVERY, SIDE = "drunet-lite", "bsd68", 8, 64  # centred crops of every eighth
+ENGINE, COLLECTION, EVERY, SIDE = "drunet-wide", "bsd68", 8, 64  # centred crops of every eighth
 CASES = {  # what is measured of a photograph
     "noise": "gaussian,25",
     "half-lost": "missing-pixels,0.5,sigma=25",
@@ -38,10 +38,11 @@ LABELS = {  # what a reader calls it
     "mixtures": "one mixture for eight pixels",
 }
 SAMPLERS = {
-    "snips": {"levels": 200, "each": 3, "step": 0.1, "highest": 75.0},
-    "ddrm": {"levels": 20, "highest": 75.0},
+    "snips": {"levels": 200, "each": 3, "step": 0.1},
+    "ddrm": {"levels": 20},
 }
-TOLD = (1.0, 1.05, 1.1, 1.15, 1.2)  # times the level, tried on training photographs
+TOLD = (1.0, 1.02, 1.04, 1.06, 1.08, 1.1)  # times the level, tried on training photographs
+STRENGTHS = (0.003, 0.01, 0.03, 0.06, 0.12, 0.23, 0.46)  # of splitting's prior, tried likewise for each problem
 TUNED_ON, TUNED_BY, TUNING_SAMPLES = "shipped/train", 2, 4  # its first photographs
 COUNTS = (1, 2, 4, 8, 16)  # of samples, that are averaged
 
@@ -130,7 +131,8 @@ def drawn(
 
 
 def courses(name: str) -> pd.DataFrame:
-    """By what a sampler's denoiser is told, problem and training photograph: ``psnr`` of the mean of some samples."""
+    """By what a sampler's denoiser is told, problem and training photograph: ``psnr`` of the mean of some samples, and
+    their ``misfit``."""
     images = collections.load(TUNED_ON)[:TUNED_BY]
     found = []
     for told, case, image in product(TOLD, CASES, images):
@@ -139,22 +141,52 @@ def courses(name: str) -> pd.DataFrame:
         solver = restorers.solver(name, ENGINE, given.problem, **SAMPLERS[name], told=told)
         rng = np.random.default_rng(0)
         with torch.inference_mode():
-            samples = solver.method.restore(
+            estimate = solver.method.restore(
                 given.y, given.problem, rng=rng, samples=TUNING_SAMPLES
-            ).image
-        quality = clipped_psnr(samples[0].numpy(), clean)
-        found.append(
-            {"method": name, "told": told, "problem": case, "image": image.name, "psnr": quality}
-        )
+            )
+        about = {
+            "psnr": clipped_psnr(estimate.image[0].numpy(), clean),
+            "misfit": misfit(estimate.images, given),
+        }
+        found.append({"method": name, "told": told, "problem": case, "image": image.name, **about})
     return pd.DataFrame(found)
 
 
 def best(tried: pd.DataFrame) -> float:
-    """What to tell a denoiser: the highest mean of :func:`courses`."""
+    """What to tell a sampler's denoiser, by :func:`courses` of one: SNIPS' images should explain the measurement, no
+    worse than to its noise and no better; DDRM, whose noise does not pile up, should have the highest PSNR."""
+    if (tried.method == "snips").all():
+        return float((tried.misfit - 1).abs().groupby(tried.told).mean().idxmin())
     return float(tried.groupby("told").psnr.mean().idxmax())
 
 
-def rows(case: str, image: collections.Image, told: dict[str, float]) -> list[dict]:
+def solved(strength: float, given: Measurement) -> np.ndarray:
+    """The single estimate of half-quadratic splitting, (H, W)."""
+    solver = restorers.solver("pnp-hqs", ENGINE, given.problem, strength=strength)
+    with torch.inference_mode():
+        return solver.method.restore(given.y, given.problem).image[0].numpy()
+
+
+def strengths() -> pd.DataFrame:
+    """By splitting's strength, problem and training photograph: ``psnr``."""
+    images, found = collections.load(TUNED_ON)[:TUNED_BY], []
+    for strength, case, image in product(STRENGTHS, CASES, images):
+        clean = np.array(collections.centre_crop(image.pixels, SIDE), np.float32)
+        quality = clipped_psnr(solved(strength, measured(case, clean, image.name, TUNED_ON)), clean)
+        about = {"problem": case, "image": image.name, "psnr": quality}
+        found.append({"method": "pnp-hqs", "strength": strength, **about})
+    return pd.DataFrame(found)
+
+
+def strongest(tried: pd.DataFrame) -> dict[str, float]:
+    """Of :func:`strengths` the best one for each problem."""
+    means = tried.groupby(["problem", "strength"]).psnr.mean().unstack()
+    return {case: float(of) for case, of in means.idxmax(axis=1).items()}
+
+
+def rows(
+    case: str, image: collections.Image, told: dict[str, float], strength: float
+) -> list[dict]:
     """PSNR, clipped, and LPIPS of the mean of the first samples of each sampler by COUNTS, and of the single estimate
     of half-quadratic splitting, a row each."""
     clean = np.array(collections.centre_crop(image.pixels, SIDE), np.float32)
@@ -167,17 +199,32 @@ def rows(case: str, image: collections.Image, told: dict[str, float]) -> list[di
             {"method": name, "samples": count, **quality(samples[:count].mean(0), clean), **about}
             for count in COUNTS
         ]
-    single = restorers.solver("pnp-hqs", ENGINE, given.problem).method
-    with torch.inference_mode():
-        restored = single.restore(given.y, given.problem).image
-    fit = {"misfit": misfit(restored[None], given)}
-    found.append({"method": "pnp-hqs", "samples": 1, **quality(restored[0].numpy(), clean), **fit})
+    single = solved(strength, given)
+    fit = {"misfit": misfit(torch.from_numpy(single)[None, None], given)}
+    found.append({"method": "pnp-hqs", "samples": 1, **quality(single, clean), **fit})
     return [row | {"problem": case, "image": image.name} for row in found]
 
 
 def quality(restored: np.ndarray, clean: np.ndarray) -> dict[str, float]:
     restored = np.clip(restored, 0, 255)
     return {"psnr": clipped_psnr(restored, clean), "lpips": lpips(restored, clean)}
+
+
+def kept(settings: dict, case: str = "half-lost", side: int = SIDE) -> pd.Series:
+    """How far SNIPS keeps an image from the clean one at each level, over the level, by it, though its denoiser knows
+    the clean one: about 1 where the steps leave as much noise as the denoiser is told of."""
+    clean, found = torch.full((1, side, side), 127.5), {}
+
+    class Knowing(Denoiser):
+        reads_sigma = True
+
+        def forward(self, x, sigma=None):
+            found[sigma] = (x - clean).square().mean().sqrt().item() / sigma  # the last of a level
+            return clean.expand_as(x)
+
+    given = records.measured(clean.numpy(), "gray", parse(CASES[case]), collection="known")
+    SNIPS(Knowing(), **settings).restore(given.y, given.problem, rng=np.random.default_rng(0))
+    return pd.Series(found)
 
 
 def artefact() -> store.Artefact:
@@ -190,6 +237,7 @@ def artefact() -> store.Artefact:
             "problems": CASES,
             "samplers": SAMPLERS,
             "told": [TUNED_ON, TUNED_BY, TUNING_SAMPLES, *TOLD],
+            "strengths": list(STRENGTHS),
             "counts": list(COUNTS),
             "known": KNOWN,
             "levels": [FROM, TO],
@@ -203,7 +251,7 @@ def artefact() -> store.Artefact:
         name="scores/svd-samplers",
         path=path(),
         recipe=recipe,
-        roots=(f"{__name__}.rows", f"{__name__}.courses", f"{__name__}.known"),
+        roots=tuple(f"{__name__}.{of}" for of in ("rows", "courses", "strengths", "known")),
         starts_from=(run.artefact(),),
         make=record,
         probe=probe,
@@ -226,7 +274,7 @@ def probe() -> dict[str, float]:
             f"{name} psnr": clipped_psnr(samples.mean(0), clean),
             f"{name} misfit": about["misfit"],
         }
-    return found
+    return found | {"splitting psnr": clipped_psnr(solved(STRENGTHS[0], given), clean)}
 
 
 def record() -> None:
@@ -240,10 +288,13 @@ def record() -> None:
         spectra.append(spectrum.assign(use="spectrum", method=label, problem=case))
     tried = {name: courses(name) for name in SAMPLERS}
     told = {name: best(of) for name, of in tried.items()}
+    weighed = strengths()
+    strength = strongest(weighed)
     asked = list(product(CASES, photographs()))
     for case, image in tqdm(asked, desc="samples", unit="image"):
-        found += [{"use": "photographs", **row} for row in rows(case, image, told)]
+        found += [{"use": "photographs", **row} for row in rows(case, image, told, strength[case])]
     courses_of = [of.assign(use="told") for of in tried.values()]
+    courses_of.append(weighed.assign(use="strength"))
     table = pd.concat([pd.DataFrame(found), *courses_of, *spectra])
     evaluation.write_scores(table, artefact(), start, stamp)
 
@@ -254,7 +305,7 @@ def path() -> Path:
 
 
 def read(use: str) -> pd.DataFrame:
-    """The recorded rows of a use: ``known``, ``spectrum``, ``told`` or ``photographs``."""
+    """The recorded rows of a use: ``known``, ``spectrum``, ``told``, ``strength`` or ``photographs``."""
     store.check(path())
     provenance.note(path())
     table = pd.read_csv(path(), dtype={"image": str})
