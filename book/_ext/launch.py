@@ -132,7 +132,7 @@ def take_along(app, exception):
                     markup = BUNDLE.sub("", re.sub(r'<img class="only-dark[^>]*>', "", markup))
                     markup = in_files(markup, output / app.builder.imagedir, "../_images")
                     shown["data"]["text/html"] = markup
-        written = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+        written = json.dumps(notebook, ensure_ascii=False, separators=(",", ":"))
         (output / "_executed" / path.name).write_text(written, encoding="utf-8")
 
 

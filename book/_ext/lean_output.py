@@ -2,7 +2,8 @@
 
 The notebook that a page offers for download is there to be run: it comes without the outputs, which are the page, and
 without papermill's injected cell, which would override what its reader sets in the parameters cell. Of the theme's
-files, source maps, message catalogues, the icons' script and the older form of their fonts go: no page loads them.
+files, source maps, message catalogues, the icons' script, the icons of brands and the older form of their fonts go: no
+page loads them.
 """
 
 import json
@@ -17,8 +18,10 @@ def clear(app, exception):
     output = Path(app.outdir)
     for path in (output / "_sources").rglob("*.ipynb"):
         notebook = json.loads(path.read_text(encoding="utf-8"))
-        path.write_text(json.dumps(bare(notebook), indent=1, ensure_ascii=False) + "\n", "utf-8")
-    for kind in ("*.map", "*.ttf"):
+        path.write_text(
+            json.dumps(bare(notebook), ensure_ascii=False, separators=(",", ":")), "utf-8"
+        )
+    for kind in ("*.map", "*.ttf", "fa-brands-*"):
         for path in (output / "_static").rglob(kind):
             path.unlink()
     shutil.rmtree(output / "_static/locales", ignore_errors=True)
