@@ -116,6 +116,18 @@ def test_what_is_shown_is_what_was_drawn_and_small(shown):
     assert html.count('loading="lazy"') == html.count("data:image/webp;base64,") == 2
 
 
+def test_lines_are_drawn_in_few_shades_that_are_nearly_theirs(shown, table):
+    fig = figures.curves(table, direct=False).figure
+    fig.draw_without_rendering()
+    fig.set_layout_engine("none")
+    file = io.BytesIO()
+    fig.savefig(file)
+    figures.show(fig, "lines", "Lines.")
+    light = dict(pictures(shown[0][0]))["light"].astype(int)
+    assert all(len(np.unique(channel)) <= figures.house.SHADES for channel in np.moveaxis(light, -1, 0))
+    assert 0 < np.abs(light - np.asarray(Image.open(file).convert("RGBA"))).max() <= 4
+
+
 def test_every_ink_is_readable_on_both_pages(table):
     fig = figures.curves(table, direct=False).figure
     fig.draw_without_rendering()

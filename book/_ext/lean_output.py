@@ -2,8 +2,7 @@
 
 The notebook that a page offers for download is there to be run: it comes without the outputs, which are the page, and
 without papermill's injected cell, which would override what its reader sets in the parameters cell. Of the theme's
-files, source maps, message catalogues, the icons' script, the icons of brands and the older form of their fonts go: no
-page loads them.
+files, source maps, message catalogues, the icons' script and the older form of their fonts go: no page loads them.
 """
 
 import json
@@ -21,7 +20,7 @@ def clear(app, exception):
         path.write_text(
             json.dumps(bare(notebook), ensure_ascii=False, separators=(",", ":")), "utf-8"
         )
-    for kind in ("*.map", "*.ttf", "fa-brands-*"):
+    for kind in ("*.map", "*.ttf"):
         for path in (output / "_static").rglob(kind):
             path.unlink()
     shutil.rmtree(output / "_static/locales", ignore_errors=True)

@@ -42,7 +42,7 @@ SAMPLERS = {
     "ddrm": {"levels": 20},
 }
 TOLD = (1.0, 1.02, 1.04, 1.06, 1.08, 1.1)  # times the level, tried on training photographs
-STRENGTHS = (0.003, 0.01, 0.03, 0.06, 0.12, 0.23, 0.46)  # of splitting's prior, tried likewise for each problem
+STRENGTHS = (0.003, 0.01, 0.03, 0.06, 0.12, 0.23, 0.46)  # of splitting's prior, tried likewise
 TUNED_ON, TUNED_BY, TUNING_SAMPLES = "shipped/train", 2, 4  # its first photographs
 COUNTS = (1, 2, 4, 8, 16)  # of samples, that are averaged
 
