@@ -124,7 +124,9 @@ def test_lines_are_drawn_in_few_shades_that_are_nearly_theirs(shown, table):
     fig.savefig(file)
     figures.show(fig, "lines", "Lines.")
     light = dict(pictures(shown[0][0]))["light"].astype(int)
-    assert all(len(np.unique(channel)) <= figures.house.SHADES for channel in np.moveaxis(light, -1, 0))
+    assert all(
+        len(np.unique(channel)) <= figures.house.SHADES for channel in np.moveaxis(light, -1, 0)
+    )
     assert 0 < np.abs(light - np.asarray(Image.open(file).convert("RGBA"))).max() <= 4
 
 
