@@ -36,6 +36,7 @@ from anisodiff.methods.diffusion.scheme import STABLE, Diffusion
 from anisodiff.methods.diffusion.unet import UNet
 from anisodiff.methods.diffusion.untied import Untied
 from anisodiff.methods.restorer import Restorer
+from anisodiff.methods.samplers.stochastic import StochasticDenoiser
 from anisodiff.methods.solvers.bicubic import Bicubic
 from anisodiff.methods.solvers.biharmonic import Biharmonic
 from anisodiff.methods.solvers.plug_and_play import (
@@ -190,6 +191,7 @@ DENOISERS = {
     "dct": lambda: seeded(DCT, 4, "each", adaptive=True),
     "ffdnet": lambda: seeded(FFDNet, 4, 6),
     "drunet": lambda: seeded(DRUNet, (4, 6)),
+    "drunet-biased": lambda: seeded(DRUNet, (4, 6), biased=True),
     "any-level": lambda: AnyLevel({15.0: seeded(DnCNN, 4, 6), 40.0: seeded(DnCNN, 3, 4)}),
     "rescaled": lambda: Rescaled(seeded(DnCNN, 4, 6), 0.5),
     "diffusion": lambda: longest("experts-told", 4, torch.float32),
@@ -206,6 +208,7 @@ SOLVERS = {  # with a problem that each is for
     "red-fixed-point": (lambda: REDFixedPoint(seeded(DRUNet, (4, 6)), 2), "text", 8),
     "red-gradient": (lambda: REDGradient(seeded(DRUNet, (4, 6)), 2), "periodic-uniform", 3),
     "snips": (lambda: SNIPS(seeded(DRUNet, (4, 6)), 3, 1), "gaussian", 25),
+    "stochastic": (lambda: StochasticDenoiser(seeded(DRUNet, (4, 6)), 3, 1), "gaussian", 25),
     "ddrm": (lambda: DDRM(seeded(DRUNet, (4, 6)), 3), "periodic-gaussian", 0.8),
     "oracle": (
         lambda: PeronaMalikOracle(2, 20, 3, 0.2, True, lambdas=(5, 50), tries=3, most_steps=4),

@@ -254,7 +254,10 @@ def test_no_shipped_image_is_scored_and_trained_on():
 
 TRAINED_ON = ("bsds500/train", "bsds500/test", "shipped/train")
 SCORED = [
-    name for name in collections.COLLECTIONS if name not in (*TRAINED_ON, *collections.CROPPED)
+    name
+    for name in collections.COLLECTIONS
+    if name not in (*TRAINED_ON, *collections.CROPPED)
+    and not collections.FOLDERS.get(name, "").endswith(collections.PACKED)
 ]
 TRAIN = catalogue.profile("paper")["train"]
 
@@ -310,3 +313,37 @@ def test_the_starfish_alone_of_set12_is_cut_from_a_training_image():
         if match_template(pixels, small(image.pixels)[3:-3, 3:-3]).max() > 0.9
     }
     assert cut == {("04", "12003")}
+
+
+def test_images_of_one_file_are_read_in_their_order_with_their_labels():
+    needs("mnist/test", "fashion-mnist/test")
+    digits = collections.load("mnist/test")
+    assert (len(digits), digits[3].name, digits[3].pixels.shape) == (10_000, "00003", (32, 32))
+    assert digits[0].pixels.dtype == np.float32 and not digits[0].pixels[:2].any()
+    assert list(collections.labels("mnist/test")[:5]) == [7, 2, 1, 0, 4]
+    means = [one.pixels.mean() for one in collections.load("fashion-mnist/test")]
+    kinds = collections.labels("fashion-mnist/test")
+    by_kind = [np.mean([m for m, k in zip(means, kinds, strict=True) if k == of]) for of in (4, 5)]
+    assert by_kind[0] > 2 * by_kind[1], "coats are larger than sandals"
+
+
+def test_faces_stand_upright_and_no_person_is_in_both_parts():
+    needs("olivetti/train", "olivetti/test")
+    parts = [collections.load(f"olivetti/{split}") for split in ("train", "test")]
+    assert [len(part) for part in parts] == [360, 40]
+    faces = np.stack([one.pixels for part in parts for one in part])
+    mirrored = np.abs(faces - faces[:, :, ::-1]).mean()
+    assert mirrored < 0.7 * np.abs(faces - faces[:, ::-1]).mean(), "left and right are alike"
+    own = [np.abs(faces[at] - faces[at + 1]).mean() for at in range(0, 400, 10)]
+    others = [np.abs(faces[at] - faces[at - 1]).mean() for at in range(10, 400, 10)]
+    assert np.mean(own) < 0.7 * np.mean(others), "ten of one person follow each other"
+
+
+def test_upright_crops_are_as_they_are():
+    pixels = np.arange(9 * 7, dtype=np.float32).reshape(9, 7)
+    crops = collections.random_crops(
+        [collections.Image("a", pixels)], 7, 50, np.random.default_rng(0), upright=True
+    )
+    assert {crop.tobytes() for crop in crops} == {
+        pixels[top : top + 7].tobytes() for top in range(3)
+    }

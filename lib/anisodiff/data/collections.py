@@ -10,6 +10,9 @@
 ``ct``, ``mri``, ``cryoem``         foreign images, never trained on
 ``ct-subjects``, ``mri-subjects``   slices of nine and of four further subjects, never trained on
 ``mcm18``                           McMaster18, 18 crops of photographs: the last word on a release, no more
+``mnist/train|test``                60,000 and 10,000 digits, 32 x 32 pixels, 28 x 28 of them with black around
+``fashion-mnist/train|test``        clothes, likewise
+``olivetti/train|test``             faces, 64 x 64: ten each of 36 and of four other persons
 ==================================  ======================================================================
 
 Names join with a plus: ``bsds500/train+test`` is the customary training set. Pixels are float32 on 0..255.
@@ -23,7 +26,7 @@ from pathlib import Path
 import numpy as np
 from skimage import io
 
-from . import provenance, registry
+from . import packed, provenance, registry
 
 SHIPPED = {
     "train": [
@@ -55,7 +58,15 @@ FOLDERS = {
     "ct-subjects": "ct-subjects/",
     "mri-subjects": "mri-subjects/",
     "mcm18": "mcm18/",
+    "mnist/train": "mnist/train-images-idx3-ubyte.gz",
+    "mnist/test": "mnist/t10k-images-idx3-ubyte.gz",
+    "fashion-mnist/train": "fashion-mnist/train-images-idx3-ubyte.gz",
+    "fashion-mnist/test": "fashion-mnist/t10k-images-idx3-ubyte.gz",
+    "olivetti/train": "olivetti/olivettifaces.mat",
+    "olivetti/test": "olivetti/olivettifaces.mat",
 }
+
+PACKED = (".gz", ".mat")  # files of many images, which are called by their number
 
 # Breast MRI of two subjects, whose noise a good denoiser would take away and be marked down for: no clean images.
 # And a part of a training image, enlarged.
@@ -124,6 +135,11 @@ def file(path: str) -> Path:
     return registry.at_hand(registry.folder() / path, known)
 
 
+def labels(collection: str) -> np.ndarray:
+    """The class, 0 to 9, of each image of a part of ``mnist`` or ``fashion-mnist``; errors as for :func:`load`."""
+    return packed.labels(file(FOLDERS[collection].replace("images-idx3", "labels-idx1")))
+
+
 def digest(images: list[Image]) -> str:
     """SHA-256 over the pixels of the images in their order: the content, whatever the files are called."""
     return provenance.sha256(b"".join(image.pixels.tobytes() for image in images))
@@ -183,15 +199,22 @@ def centre_crop(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 def random_crops(
-    images: list[Image], side: int, count: int, generator: np.random.Generator
+    images: list[Image],
+    side: int,
+    count: int,
+    generator: np.random.Generator,
+    upright: bool = False,
 ) -> np.ndarray:
-    """``count`` random squares of ``side`` pixels, flipped and transposed at random; (count, side, side) float32."""
+    """``count`` random squares of ``side`` pixels, flipped and transposed at random but where they are to be
+    ``upright``; (count, side, side) float32."""
     crops = np.empty((count, side, side), np.float32)
     for crop in crops:
         pixels = images[generator.integers(len(images))].pixels
         top, left = (generator.integers(extent - side + 1) for extent in pixels.shape)
         square = pixels[top : top + side, left : left + side]
-        crop[:] = np.rot90(square, generator.integers(4))[:, :: generator.choice((-1, 1))]
+        if not upright:
+            square = np.rot90(square, generator.integers(4))[:, :: generator.choice((-1, 1))]
+        crop[:] = square
     return crops
 
 
@@ -209,6 +232,9 @@ def _load_one(collection: str) -> tuple[Image, ...]:
         paths = _shipped(collection)
     else:
         paths = [registry.at_hand(path, known) for path, known in _files(collection)]
+    if paths and paths[0].suffix in PACKED:
+        pixels = packed.images(paths[0], collection.split("/")[1]).astype(np.float32)
+        return tuple(Image(f"{at:05}", of) for at, of in enumerate(_frozen(pixels)))
     images = tuple(Image(path.stem, _frozen(to_gray(io.imread(path)))) for path in paths)
     return _squares(images, *CROPPED[collection]) if collection in CROPPED else images
 
@@ -264,6 +290,6 @@ def _lines(collection: str) -> list[dict]:
         line
         for line in registry.lines()
         if line["path"].startswith(FOLDERS[collection])
-        and line["path"].endswith((".png", ".jpg", ".tif"))
+        and line["path"].endswith((".png", ".jpg", ".tif", *PACKED))
         and not line["path"].startswith(LEFT_OUT)
     ]

@@ -46,7 +46,7 @@ def u_net(
     rows, columns = x.shape[-2:]
     *finer, coarsest = encoder
     pool = 2 ** len(finer)
-    x = pad(x, (0, -columns % pool, 0, -rows % pool), mode="replicate")
+    x = continued(x, pool)
     skips = []
     for down in finer:
         skips.append(down(x))
@@ -64,7 +64,11 @@ def in_quarters(x: Tensor, sigma: Tensor, multiple: int) -> Tensor:
     The image goes on by its border to a ``multiple`` of pixels a side, which is even; h and w are half of that.
     Source: Zhang, Zuo, Zhang, IEEE TIP 27 (2018).
     """
-    rows, columns = x.shape[-2:]
-    more = (0, -columns % multiple, 0, -rows % multiple)
-    x, sigma = (pad(part, more, mode="replicate") for part in (x, sigma))
+    x, sigma = (continued(part, multiple) for part in (x, sigma))
     return torch.cat([pixel_unshuffle(x, 2), avg_pool2d(sigma, 2)], 1)
+
+
+def continued(x: Tensor, multiple: int) -> Tensor:
+    """(B, C, H, W), continued by its border below and on the right to a multiple of so many pixels a side."""
+    rows, columns = x.shape[-2:]
+    return pad(x, (0, -columns % multiple, 0, -rows % multiple), mode="replicate")

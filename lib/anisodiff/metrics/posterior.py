@@ -31,14 +31,15 @@ def coverage(samples: NDArray, clean: NDArray, share: float = 0.8, side: int = 8
         raise ValueError(f"expected at least {side} pixels a side, got {clean.shape}")
     if round((1 - share) / 2 * (len(samples) + 1), 9) < 1:
         raise ValueError(f"{len(samples)} samples are too few for an interval of {share:g}")
-    found = [_means(sample, side) for sample in samples]
+    found = [means(sample, side) for sample in samples]
     ends = (1 - share) / 2, (1 + share) / 2
     low, high = np.quantile(found, ends, axis=0, method="weibull")
-    truth = _means(clean, side)
+    truth = means(clean, side)
     return float(np.mean((low <= truth) & (truth <= high)))
 
 
-def _means(image: NDArray, side: int) -> NDArray:
+def means(image: NDArray, side: int) -> NDArray:
+    """Of the squares of ``side`` pixels that fit into an image, (H, W), flat."""
     rows, columns = (extent // side for extent in image.shape)
     squares = image[: rows * side, : columns * side].reshape(rows, side, columns, side)
     return squares.mean((1, 3)).ravel()

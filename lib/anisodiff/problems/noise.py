@@ -17,7 +17,7 @@ class Gaussian(Problem):
     sigma: float
 
     name, unit = "gaussian", "standard deviation, gray levels"
-    levels, highest = (5, 10, 15, 20, 25, 35, 50), 255
+    levels, highest = (5, 10, 15, 20, 25, 35, 50), 1000
 
     def draw_operator(self, shape, rng):
         return Identity(shape)

@@ -13,6 +13,7 @@ from . import (
     kernels,
     plug_and_play,
     similarity,
+    stochastic_denoiser,
     super_resolution,
     svd_samplers,
     timing,
@@ -36,7 +37,7 @@ def artefacts() -> dict[str, Artefact]:
         found.append(timing.artefact())
     if "drunet-lite" in catalogue.names():  # the engine of these pages
         of_pages = (plug_and_play, super_resolution, kernels, svd_samplers, adaptation, similarity)
-        found += [page.artefact() for page in of_pages]
+        found += [page.artefact() for page in (*of_pages, stochastic_denoiser)]
     if budgets.compared("pixels"):
         found.append(budgets.artefact())
     ordered = {}

@@ -222,11 +222,11 @@ def levels(model: str, problem: str, collection: str | None = None) -> list[floa
 
 
 def scored() -> list[tuple[str, str]]:
-    """All models of the study that restore, with each problem that they are scored on."""
+    """All models of the study that restore photographs, with each problem that they are scored on."""
     return [
         (name, problem)
         for name in names()
-        if (found := entry(name)).restores
+        if (found := entry(name)).restores and "collection" not in (found.train or {})
         for problem in found.grid
     ]
 

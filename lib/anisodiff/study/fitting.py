@@ -118,4 +118,5 @@ def _batches(run: Run, collection: str, crop: int) -> Batches:
     level = None if run.all_levels else run.level
     between, logarithmic = run.settings.get("between"), run.settings.get("logarithmic", False)
     problems = Problems(kinds, level, between, logarithmic)
-    return Batches(collections.load(collection), problems, crop, run.drawn_from)
+    upright = run.settings.get("upright", False)
+    return Batches(collections.load(collection), problems, crop, run.drawn_from, upright)

@@ -69,8 +69,9 @@ class Run:
 
     @property
     def collection(self) -> str:
-        """The images that it is made on."""
-        return catalogue.profile(self.profile)["train"]
+        """The images that it is made on: in the full protocol those of its own settings, where these name some."""
+        own = self.settings.get("collection") if self.profile == "paper" else None
+        return own or catalogue.profile(self.profile)["train"]
 
     @property
     def drawn_from(self) -> int:

@@ -41,6 +41,7 @@ class Batches:
     problems: Problems
     crop: int  # side, pixels
     seed: int
+    upright: bool = False  # no crop is flipped or turned
 
     def training(self, step: int, count: int) -> Batch:
         """The batch of a step."""
@@ -52,7 +53,7 @@ class Batches:
         return self._batch(self.images[::10], count, np.random.default_rng([self.seed, 1]))
 
     def _batch(self, images: list, count: int, rng: np.random.Generator) -> Batch:
-        clean = collections.random_crops(images, self.crop, count, rng)
+        clean = collections.random_crops(images, self.crop, count, rng, self.upright)
         drawn = [self.problems.draw(rng) for _ in clean]
         degraded = [how.measure(crop, rng).y for how, crop in zip(drawn, clean, strict=True)]
         levels = torch.tensor([float(how.level) for how in drawn])[:, None, None, None]

@@ -16,17 +16,18 @@ class DRUNet(Denoiser):
     """``u = f - noise(f, sigma)``: (B, 1, H, W) of any size to the same; sigma may vary over the image.
 
     ``widths`` are the filters of each scale, from fine to coarse; two residual blocks a scale and way. Nothing is
-    added to anything but by the network's own filters, so that ``D(a x, a sigma) = a D(x, sigma)`` for a > 0.
+    added to anything but by the network's own filters, so that ``D(a x, a sigma) = a D(x, sigma)`` for a > 0, unless
+    ``biased``: with a number added to each of the first filters, it can tell how bright its images are.
     """
 
     reads_sigma = True
 
-    def __init__(self, widths: list[int] | tuple[int, ...] = (32, 64, 96)):
+    def __init__(self, widths: list[int] | tuple[int, ...] = (32, 64, 96), biased: bool = False):
         super().__init__()
         if len(widths) < 2 or min(widths) < 1:
             raise ValueError(f"widths: at least two scales of one filter, got {widths!r}")
         *finer, coarsest = widths
-        self.head = _convolution(5, widths[0])
+        self.head = nn.Conv2d(5, widths[0], 3, padding=1, bias=biased)
         self.down = nn.ModuleList(nn.Sequential(_Block(width), _Block(width)) for width in finer)
         self.narrower = nn.ModuleList(
             nn.Conv2d(fine, coarse, 2, stride=2, bias=False) for fine, coarse in pairwise(widths)

@@ -1,0 +1,1 @@
+"""What draws images with a denoiser: from what it knows of images, or given a noisy one."""

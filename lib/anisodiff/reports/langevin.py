@@ -1,0 +1,215 @@
+"""Images that denoisers draw out of nothing, recorded: where the distribution is known, and of four kinds."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from ..data import collections, provenance
+from ..methods.base import Denoiser
+from ..methods.gaussian_mixture import GaussianMixture
+from ..methods.gaussian_prior import GaussianPrior
+from ..methods.samplers.langevin import AnnealedLangevin, CoarseToFine, Synthesiser
+from ..metrics import generative, posterior
+from ..study import classes, evaluation, restorers, runs, store
+from ..training.classes import told as told_by
+
+SUBJECTS = {  # network, side, how many are drawn, training and test images
+    "digits": ("drunet-digits", 32, 1000, "mnist"),
+    "clothes": ("drunet-clothes", 32, 1000, "fashion-mnist"),
+    "faces": ("drunet-faces", 64, 200, "olivetti"),
+    "patches": ("drunet-wide", 64, 200, "bsds500"),
+}
+CLASSIFIED = ("mnist", "fashion-mnist")
+WAYS: dict[str, tuple[type[Synthesiser], dict]] = {  # by what a reader calls them
+    "annealed": (AnnealedLangevin, {"levels": 100, "each": 5, "step": 0.2, "told": 1.06}),
+    "coarse to fine": (CoarseToFine, {"h_0": 0.01, "beta": 0.1}),
+}
+SURE = 0.9  # of a class
+
+KNOWN = {  # on the mixture and on the Gaussian prior
+    "annealed": (AnnealedLangevin, {"levels": 200, "each": 5, "step": 0.1}),
+    "one small level": (AnnealedLangevin, {"levels": 1, "each": 1000, "step": 0.1, "highest": 4.0}),
+    "coarse to fine": (CoarseToFine, {}),
+}
+DRAWS = 4000
+
+
+class AsPrinted(AnnealedLangevin):
+    """With the score as the lecture prints it, ``x - D(x, sigma)``, divided by the variance."""
+
+    def score(self, x, sigma):
+        return -super().score(x, sigma)
+
+
+def of_the_mixture(label: str, draws: int = DRAWS) -> dict[str, float]:
+    """Of a way of KNOWN: how far the ``share`` of the second cloud is from its weight, and the greatest error of a
+    variance, as a share of it."""
+    mixture, (kind, settings) = GaussianMixture.reference(), KNOWN[label]
+    images = kind(mixture, **settings).sample((1, 2), np.random.default_rng(0), draws)
+    which = mixture.clouds(images, 1e-3).argmax(1).numpy()
+    pixels, found = images.double().flatten(1).numpy(), []
+    for k, deviation in enumerate(mixture.deviations.numpy()):
+        if (which == k).sum() > 2:
+            spread = np.cov(pixels[which == k].T)
+            found.append(np.abs(spread / deviation**2 - np.eye(2)).max())
+    share = float((which == 1).mean() - mixture.weights[1])
+    return {"share": abs(share), "spread": float(max(found))}
+
+
+def of_the_prior(label: str, draws: int = DRAWS) -> dict[str, float]:
+    """Of a way of KNOWN: ``error`` and ``ratio`` of the variances on the Gaussian prior."""
+    prior, (kind, settings) = GaussianPrior.reference(), KNOWN[label]
+    images = kind(prior, **{"highest": 1275.0, "lowest": 2.55} | settings).sample(
+        (8, 8), np.random.default_rng(0), draws
+    )
+    variance = prior.covariance.diagonal().reshape(8, 8).numpy()
+    images = images[:, 0].double().numpy()
+    return {
+        "error": posterior.error_of_mean(images, prior.mean.numpy(), variance),
+        "ratio": posterior.ratio_of_variances(images, variance),
+    }
+
+
+def runaway(denoiser: Denoiser, side: int, steps: int = 30) -> list[float]:
+    """The root mean square of an image after each level of Langevin steps with the printed sign, gray levels."""
+    sampler = AsPrinted(denoiser, levels=steps, each=1)
+    path = sampler.path((side, side), np.random.default_rng(0))
+    return [float(x.square().mean().sqrt()) for _, x in path]
+
+
+def sampler(subject: str, way: str, **settings) -> Synthesiser:
+    """A way of WAYS with the network of a subject, from the strongest noise that it was trained on."""
+    kind, own = WAYS[way]
+    denoiser = restorers.at_any_level(SUBJECTS[subject][0])
+    return kind(denoiser, **own | {"highest": denoiser.between[1]} | settings)
+
+
+def real(subject: str, split: str, count: int | None = None) -> np.ndarray:
+    """Real images of a subject, (N, side, side): those of MNIST's kind and faces as they are, of photographs random
+    squares."""
+    _, side, _, family = SUBJECTS[subject]
+    if family != "bsds500":
+        return np.stack([one.pixels for one in collections.load(f"{family}/{split}")[:count]])
+    images = collections.load("bsds500/train+test" if split == "train" else "bsds500/val")
+    rng = np.random.default_rng(0)
+    return collections.random_crops(images, side, count or 2000, rng)
+
+
+def judged(subject: str, drawn: np.ndarray) -> dict[str, float]:
+    """How far drawn images, (N, side, side), are from real ones of the test, beside as many real ones of the training.
+
+    ``frechet`` on 64 principal components and, where there are classes, ``features`` on those of the classifier, each
+    with that of the real ones (``real ...``); ``sure``, the share of a class of more than SURE; ``entropy`` of the
+    classes; ``nearest``, the mean distance to the nearest image of the training, and that of test images; ``slope`` and
+    ``kurtosis``.
+    """
+    train, test = real(subject, "train"), real(subject, "test", len(drawn))
+    family, count = SUBJECTS[subject][3], min(len(drawn), len(test))
+    several = {"": drawn[:count], "real ": train[:count]}
+    project, found = generative.components(train[:10_000]), {}
+    for whose, images in several.items():
+        found[f"{whose}frechet"] = generative.frechet(project(images), project(test[:count]))
+        found[f"{whose}slope"] = generative.slope(images)
+        found[f"{whose}kurtosis"] = generative.kurtosis(images)
+    found["nearest"] = float(generative.nearest(drawn, train)[1].mean())
+    found["real nearest"] = float(generative.nearest(test, train)[1].mean())
+    if family in CLASSIFIED:
+        classifier = classes.load(family)
+        of_test, _ = told_by(classifier, test[:count])
+        for whose, images in several.items():
+            features, odds = told_by(classifier, images)
+            found[f"{whose}features"] = generative.frechet(features, of_test)
+            found[f"{whose}sure"] = float((odds.max(1) > SURE).mean())
+            found[f"{whose}entropy"] = generative.entropy(odds.argmax(1))
+    return found
+
+
+def drawn(subject: str, way: str, count: int, seed: int = 0, at_once: int = 100) -> np.ndarray:
+    """Images of a subject, (count, side, side), clipped to 0..255."""
+    drawing, side = sampler(subject, way), SUBJECTS[subject][1]
+    parts, rng = [], np.random.default_rng(seed)
+    for start in range(0, count, at_once):
+        images = drawing.sample((side, side), rng, min(at_once, count - start))
+        parts.append(images[:, 0].clamp(0, 255).numpy())
+    return np.concatenate(parts)
+
+
+def artefact() -> store.Artefact:
+    """The recorded table in the store."""
+    made = [runs.Run(network, "gaussian", 25) for network, *_ in SUBJECTS.values()]
+    judges = [classes.artefact(family) for family in CLASSIFIED]
+
+    def recipe() -> dict:
+        families = [f"{of[3]}/{split}" for of in SUBJECTS.values() for split in ("train", "test")]
+        return {
+            "subjects": {name: list(of) for name, of in SUBJECTS.items()},
+            "ways": {name: settings for name, (_, settings) in WAYS.items()},
+            "known": {name: settings for name, (_, settings) in KNOWN.items()},
+            "draws": DRAWS,
+            "collections": {name: collections.fingerprint(name) for name in families},
+            "starts from": {run.name: store.content(run.weights) for run in made}
+            | {judge.name: store.content(judge.path) for judge in judges},
+        }
+
+    return store.Artefact(
+        name="scores/langevin",
+        path=path(),
+        recipe=recipe,
+        roots=(
+            f"{__name__}.judged",
+            f"{__name__}.drawn",
+            f"{__name__}.of_the_mixture",
+            f"{__name__}.of_the_prior",
+        ),
+        starts_from=(*(run.artefact() for run in made), *judges),
+        make=record,
+        probe=probe,
+    )
+
+
+def probe() -> dict[str, float]:
+    """What tells whether changed code still computes alike: a few samples, and what is measured of photographs."""
+    found = {}
+    for label in KNOWN:
+        found |= {f"{label} {name}": value for name, value in of_the_mixture(label, 50).items()}
+    for subject in SUBJECTS:
+        for way in WAYS:
+            own = {"levels": 4} if way == "annealed" else {"steps": 4}
+            images = sampler(subject, way, **own).sample((16, 16), np.random.default_rng(0), 2)
+            found[f"{subject} {way}"] = float(images.std())
+    image = collections.load("shipped/test")[0]
+    crops = collections.random_crops([image], 32, 40, np.random.default_rng(0))
+    project = generative.components(crops, 5)
+    found["frechet"] = generative.frechet(project(crops[:20]), project(crops[20:]))
+    return found | {"slope": generative.slope(crops), "kurtosis": generative.kurtosis(crops)}
+
+
+def record() -> None:
+    """Draw all images, judge them, and write the table with its record."""
+    provenance.used.clear()
+    stamp, start = provenance.stamp(), time.monotonic()
+    found = [
+        {"use": "known", "way": label, **of_the_mixture(label), **of_the_prior(label)}
+        for label in KNOWN
+    ]
+    asked = [(subject, way) for subject in SUBJECTS for way in WAYS]
+    for subject, way in tqdm(asked, desc="images", unit="way"):
+        images = drawn(subject, way, SUBJECTS[subject][2])
+        found.append({"use": "drawn", "subject": subject, "way": way, **judged(subject, images)})
+    evaluation.write_scores(pd.DataFrame(found), artefact(), start, stamp)
+
+
+def path() -> Path:
+    """Where it is."""
+    return provenance.ROOT / "data/scores/langevin.csv"
+
+
+def read(use: str) -> pd.DataFrame:
+    """The recorded rows of a use: ``known`` or ``drawn``."""
+    store.check(path())
+    provenance.note(path())
+    table = pd.read_csv(path())
+    return table[table.use == use].dropna(axis=1, how="all")
