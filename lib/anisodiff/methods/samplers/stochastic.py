@@ -25,8 +25,8 @@ class StochasticDenoiser(Method):
     def __init__(
         self,
         denoiser: Denoiser,
-        levels: int = 60,
-        each: int = 5,
+        levels: int = 120,
+        each: int = 3,
         step: float = 0.3,
         start: float = 0.98,
         lowest: float = 1.0,
