@@ -30,8 +30,8 @@ WAYS: dict[str, tuple[type[Synthesiser], dict]] = {  # by what a reader calls th
 SURE = 0.9  # of a class
 
 KNOWN = {  # on the mixture and on the Gaussian prior
-    "annealed": (AnnealedLangevin, {"levels": 200, "each": 5, "step": 0.1}),
-    "one small level": (AnnealedLangevin, {"levels": 1, "each": 1000, "step": 0.1, "highest": 4.0}),
+    "annealed": (AnnealedLangevin, {}),
+    "one small level": (AnnealedLangevin, {"levels": 1, "each": 1000, "highest": 4.0, "lowest": 4.0}),
     "coarse to fine": (CoarseToFine, {}),
 }
 DRAWS = 4000

@@ -11,6 +11,7 @@ from . import (
     conventions,
     costs,
     kernels,
+    langevin,
     plug_and_play,
     similarity,
     stochastic_denoiser,
@@ -37,7 +38,7 @@ def artefacts() -> dict[str, Artefact]:
         found.append(timing.artefact())
     if "drunet-lite" in catalogue.names():  # the engine of these pages
         of_pages = (plug_and_play, super_resolution, kernels, svd_samplers, adaptation, similarity)
-        found += [page.artefact() for page in (*of_pages, stochastic_denoiser)]
+        found += [page.artefact() for page in (*of_pages, stochastic_denoiser, langevin)]
     if budgets.compared("pixels"):
         found.append(budgets.artefact())
     ordered = {}
