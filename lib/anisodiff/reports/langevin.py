@@ -5,36 +5,43 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from tqdm import tqdm
 
 from ..data import collections, provenance
 from ..methods.base import Denoiser
 from ..methods.gaussian_mixture import GaussianMixture
 from ..methods.gaussian_prior import GaussianPrior
-from ..methods.samplers.langevin import AnnealedLangevin, CoarseToFine, Synthesiser
+from ..methods.samplers.langevin import MIDDLE, AnnealedLangevin, CoarseToFine, Synthesiser
 from ..metrics import generative, posterior
 from ..study import classes, evaluation, restorers, runs, store
 from ..training.classes import told as told_by
 
 SUBJECTS = {  # network, side, how many are drawn, training and test images
-    "digits": ("drunet-digits", 32, 1000, "mnist"),
-    "clothes": ("drunet-clothes", 32, 1000, "fashion-mnist"),
-    "faces": ("drunet-faces", 64, 200, "olivetti"),
-    "patches": ("drunet-wide", 64, 200, "bsds500"),
+    "digits": ("drunet-digits", 32, 500, "mnist"),
+    "clothes": ("drunet-clothes", 32, 500, "fashion-mnist"),
+    "faces": ("drunet-faces", 64, 100, "olivetti"),
+    "patches": ("drunet-wide", 64, 100, "bsds500"),
 }
 CLASSIFIED = ("mnist", "fashion-mnist")
 WAYS: dict[str, tuple[type[Synthesiser], dict]] = {  # by what a reader calls them
-    "annealed": (AnnealedLangevin, {"levels": 100, "each": 5, "step": 0.2, "told": 1.06}),
-    "coarse to fine": (CoarseToFine, {"h_0": 0.01, "beta": 0.1}),
+    "annealed": (AnnealedLangevin, {"levels": 100, "each": 5, "step": 0.2}),
+    "coarse to fine": (CoarseToFine, {"h_0": 0.01}),
 }
+TRIED = {"annealed": ("told", (1.0, 1.03, 1.06)), "coarse to fine": ("beta", (0.3, 0.1, 0.03))}
+TRIED_BY, TRIED_ON = 32, 16  # images drawn, principal components
+GAUSSIAN = "Gaussian"  # images with the mean and the covariance of the real ones, the control
 SURE = 0.9  # of a class
 
+SMALL = {"levels": 1, "highest": 4.0, "lowest": 4.0}
 KNOWN = {  # on the mixture and on the Gaussian prior
     "annealed": (AnnealedLangevin, {}),
-    "one small level": (AnnealedLangevin, {"levels": 1, "each": 1000, "highest": 4.0, "lowest": 4.0}),
     "coarse to fine": (CoarseToFine, {}),
+    "one small level": (AnnealedLangevin, SMALL | {"each": 1000}),
+    "one small level, ten times the steps": (AnnealedLangevin, SMALL | {"each": 10_000}),
 }
-DRAWS = 4000
+DRAWS, CLEAN = 4000, 1e-3  # as good as no noise
+NEAR = (4.0, 16.0, 64.0)  # noise of which the denoiser is told, for the score
 
 
 class AsPrinted(AnnealedLangevin):
@@ -49,7 +56,7 @@ def of_the_mixture(label: str, draws: int = DRAWS) -> dict[str, float]:
     variance, as a share of it."""
     mixture, (kind, settings) = GaussianMixture.reference(), KNOWN[label]
     images = kind(mixture, **settings).sample((1, 2), np.random.default_rng(0), draws)
-    which = mixture.clouds(images, 1e-3).argmax(1).numpy()
+    which = mixture.clouds(images, CLEAN).argmax(1).numpy()
     pixels, found = images.double().flatten(1).numpy(), []
     for k, deviation in enumerate(mixture.deviations.numpy()):
         if (which == k).sum() > 2:
@@ -71,6 +78,29 @@ def of_the_prior(label: str, draws: int = DRAWS) -> dict[str, float]:
         "error": posterior.error_of_mean(images, prior.mean.numpy(), variance),
         "ratio": posterior.ratio_of_variances(images, variance),
     }
+
+
+def along(sigma: float, draws: int = DRAWS) -> float:
+    """The mean cosine of ``D(x, sigma) - x`` and the gradient of the logarithm of the density of the mixture, at points
+    drawn from it."""
+    mixture = GaussianMixture.reference()
+    x = mixture.draw(np.random.default_rng(0), draws).requires_grad_()
+    (score,) = torch.autograd.grad(mixture.log_density(x, CLEAN).sum(), x)
+    step = (mixture(x, sigma) - x).detach()
+    return float(torch.cosine_similarity(step.flatten(1), score.flatten(1)).mean())
+
+
+def climbing(noise: float, steps: int = 100, draws: int = 1000) -> float:
+    """The share of steps ``x += (D(x, 4) - x) / 5``, with ``noise`` times Langevin's noise, that make points more
+    probable in the mixture with noise of 4; they begin at noise of 255."""
+    mixture, rng = GaussianMixture.reference(), np.random.default_rng(0)
+    x, rises = MIDDLE + 255 * torch.from_numpy(rng.standard_normal((draws, 1, 1, 2))), []
+    for _ in range(steps):
+        z = torch.from_numpy(rng.standard_normal(x.shape))
+        after = x + 0.2 * (mixture(x, 4.0) - x) + noise * (2 * 0.2) ** 0.5 * 4.0 * z
+        rises.append(mixture.log_density(after, 4.0) > mixture.log_density(x, 4.0))
+        x = after
+    return float(torch.stack(rises).double().mean())
 
 
 def runaway(denoiser: Denoiser, side: int, steps: int = 30) -> list[float]:
@@ -96,6 +126,32 @@ def real(subject: str, split: str, count: int | None = None) -> np.ndarray:
     images = collections.load("bsds500/train+test" if split == "train" else "bsds500/val")
     rng = np.random.default_rng(0)
     return collections.random_crops(images, side, count or 2000, rng)
+
+
+def gaussian(train: np.ndarray, count: int) -> np.ndarray:
+    """Images from the Gaussian distribution with the mean and the covariance of others, (count, H, W) in 0..255."""
+    flat, rng = train.reshape(len(train), -1).astype(np.float64), np.random.default_rng(0)
+    mean, factor = flat.mean(0), (flat - flat.mean(0)) / np.sqrt(len(flat) - 1)
+    images = mean + rng.standard_normal((count, len(flat))) @ factor
+    return images.clip(0, 255).reshape(count, *train.shape[1:]).astype(np.float32)
+
+
+def tried(subject: str) -> pd.DataFrame:
+    """By way and setting of TRIED: ``frechet``, how far some drawn images are from training images."""
+    train, found = real(subject, "train")[:10_000], []
+    project = generative.components(train, TRIED_ON)
+    for way, (setting, values) in TRIED.items():
+        for value in values:
+            images = drawn(subject, way, TRIED_BY, **{setting: value})
+            distance = generative.frechet(project(images), project(train))
+            found.append({"subject": subject, "way": way, "value": value, "frechet": distance})
+    return pd.DataFrame(found)
+
+
+def best(tried: pd.DataFrame, way: str) -> dict[str, float]:
+    """The setting of a way whose images are nearest."""
+    rows = tried[tried.way == way]
+    return {TRIED[way][0]: float(rows.value[rows.frechet.idxmin()])}
 
 
 def judged(subject: str, drawn: np.ndarray) -> dict[str, float]:
@@ -127,9 +183,11 @@ def judged(subject: str, drawn: np.ndarray) -> dict[str, float]:
     return found
 
 
-def drawn(subject: str, way: str, count: int, seed: int = 0, at_once: int = 100) -> np.ndarray:
+def drawn(
+    subject: str, way: str, count: int, seed: int = 0, at_once: int = 100, **settings
+) -> np.ndarray:
     """Images of a subject, (count, side, side), clipped to 0..255."""
-    drawing, side = sampler(subject, way), SUBJECTS[subject][1]
+    drawing, side = sampler(subject, way, **settings), SUBJECTS[subject][1]
     parts, rng = [], np.random.default_rng(seed)
     for start in range(0, count, at_once):
         images = drawing.sample((side, side), rng, min(at_once, count - start))
@@ -148,7 +206,8 @@ def artefact() -> store.Artefact:
             "subjects": {name: list(of) for name, of in SUBJECTS.items()},
             "ways": {name: settings for name, (_, settings) in WAYS.items()},
             "known": {name: settings for name, (_, settings) in KNOWN.items()},
-            "draws": DRAWS,
+            "draws": [DRAWS, *NEAR],
+            "tried": [TRIED, TRIED_BY, TRIED_ON],
             "collections": {name: collections.fingerprint(name) for name in families},
             "starts from": {run.name: store.content(run.weights) for run in made}
             | {judge.name: store.content(judge.path) for judge in judges},
@@ -159,8 +218,9 @@ def artefact() -> store.Artefact:
         path=path(),
         recipe=recipe,
         roots=(
-            f"{__name__}.judged",
-            f"{__name__}.drawn",
+            f"{__name__}.of_subject",
+            f"{__name__}.along",
+            f"{__name__}.climbing",
             f"{__name__}.of_the_mixture",
             f"{__name__}.of_the_prior",
         ),
@@ -172,8 +232,8 @@ def artefact() -> store.Artefact:
 
 def probe() -> dict[str, float]:
     """What tells whether changed code still computes alike: a few samples, and what is measured of photographs."""
-    found = {}
-    for label in KNOWN:
+    found = {"along": along(4.0, 50), "rises": climbing(1, 5, 50)}
+    for label in list(KNOWN)[:2]:
         found |= {f"{label} {name}": value for name, value in of_the_mixture(label, 50).items()}
     for subject in SUBJECTS:
         for way in WAYS:
@@ -195,11 +255,23 @@ def record() -> None:
         {"use": "known", "way": label, **of_the_mixture(label), **of_the_prior(label)}
         for label in KNOWN
     ]
-    asked = [(subject, way) for subject in SUBJECTS for way in WAYS]
-    for subject, way in tqdm(asked, desc="images", unit="way"):
-        images = drawn(subject, way, SUBJECTS[subject][2])
-        found.append({"use": "drawn", "subject": subject, "way": way, **judged(subject, images)})
+    found += [{"use": "score", "sigma": sigma, "cosine": along(sigma)} for sigma in NEAR]
+    found += [{"use": "climb", "noise": noise, "rises": climbing(noise)} for noise in (0, 1)]
+    for subject in tqdm(SUBJECTS, desc="images", unit="subject"):
+        found += of_subject(subject)
     evaluation.write_scores(pd.DataFrame(found), artefact(), start, stamp)
+
+
+def of_subject(subject: str) -> list[dict]:
+    """What is tried and drawn of a subject, and the Gaussian images beside it."""
+    settings, count = tried(subject), SUBJECTS[subject][2]
+    images = {way: drawn(subject, way, count, **best(settings, way)) for way in WAYS}
+    images[GAUSSIAN] = gaussian(real(subject, "train")[:10_000], count)
+    found = [{"use": "tried", **row} for row in settings.to_dict("records")]
+    return found + [
+        {"use": "drawn", "subject": subject, "way": way, **judged(subject, of)}
+        for way, of in images.items()
+    ]
 
 
 def path() -> Path:
@@ -208,7 +280,7 @@ def path() -> Path:
 
 
 def read(use: str) -> pd.DataFrame:
-    """The recorded rows of a use: ``known`` or ``drawn``."""
+    """The recorded rows of a use: ``known``, ``score``, ``climb``, ``tried`` or ``drawn``."""
     store.check(path())
     provenance.note(path())
     table = pd.read_csv(path())
