@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh, eigvalsh
 from scipy.stats import kurtosis as _kurtosis
 
 
@@ -17,9 +18,9 @@ def frechet(first: NDArray, second: NDArray) -> float:
         )
     means = [one.mean(0) for one in (first, second)]
     spreads = [np.atleast_2d(np.cov(one.T)) for one in (first, second)]
-    values, vectors = np.linalg.eigh(spreads[0])
+    values, vectors = eigh(spreads[0])
     root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
-    product = np.linalg.eigvalsh(root @ spreads[1] @ root).clip(0)
+    product = eigvalsh(root @ spreads[1] @ root).clip(0)
     apart = ((means[0] - means[1]) ** 2).sum()
     return float(apart + np.trace(spreads[0] + spreads[1]) - 2 * np.sqrt(product).sum())
 
@@ -28,10 +29,9 @@ def components(real: NDArray, count: int = 64):
     """The projection on the first principal components of real images: a function of (N, H, W) to (N, count)."""
     flat = real.reshape(len(real), -1).astype(np.float64)
     mean = flat.mean(0)
-    _, vectors = np.linalg.eigh(np.cov(flat.T))
-    return lambda images: (
-        (images.reshape(len(images), -1) - mean) @ vectors[:, ::-1][:, :count] / 255
-    )
+    last = flat.shape[1] - 1
+    _, vectors = eigh(np.cov(flat.T), subset_by_index=(last + 1 - count, last))
+    return lambda images: (images.reshape(len(images), -1) - mean) @ vectors[:, ::-1] / 255
 
 
 def entropy(classes: NDArray, count: int = 10) -> float:

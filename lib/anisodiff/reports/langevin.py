@@ -51,11 +51,17 @@ class AsPrinted(AnnealedLangevin):
         return -super().score(x, sigma)
 
 
+def of_known(label: str, denoiser: Denoiser, **settings) -> Synthesiser:
+    """A way of KNOWN with the best denoiser of a known density."""
+    kind, own = KNOWN[label]
+    return kind(denoiser, **settings | own)
+
+
 def of_the_mixture(label: str, draws: int = DRAWS) -> dict[str, float]:
     """Of a way of KNOWN: how far the ``share`` of the second cloud is from its weight, and the greatest error of a
     variance, as a share of it."""
-    mixture, (kind, settings) = GaussianMixture.reference(), KNOWN[label]
-    images = kind(mixture, **settings).sample((1, 2), np.random.default_rng(0), draws)
+    mixture = GaussianMixture.reference()
+    images = of_known(label, mixture).sample((1, 2), np.random.default_rng(0), draws)
     which = mixture.clouds(images, CLEAN).argmax(1).numpy()
     pixels, found = images.double().flatten(1).numpy(), []
     for k, deviation in enumerate(mixture.deviations.numpy()):
@@ -68,10 +74,9 @@ def of_the_mixture(label: str, draws: int = DRAWS) -> dict[str, float]:
 
 def of_the_prior(label: str, draws: int = DRAWS) -> dict[str, float]:
     """Of a way of KNOWN: ``error`` and ``ratio`` of the variances on the Gaussian prior."""
-    prior, (kind, settings) = GaussianPrior.reference(), KNOWN[label]
-    images = kind(prior, **{"highest": 1275.0, "lowest": 2.55} | settings).sample(
-        (8, 8), np.random.default_rng(0), draws
-    )
+    prior = GaussianPrior.reference()
+    wide = {"highest": 1275.0, "lowest": 2.55}  # its deviations are larger
+    images = of_known(label, prior, **wide).sample((8, 8), np.random.default_rng(0), draws)
     variance = prior.covariance.diagonal().reshape(8, 8).numpy()
     images = images[:, 0].double().numpy()
     return {
@@ -103,10 +108,14 @@ def climbing(noise: float, steps: int = 100, draws: int = 1000) -> float:
     return float(torch.stack(rises).double().mean())
 
 
-def runaway(denoiser: Denoiser, side: int, steps: int = 30) -> list[float]:
-    """The root mean square of an image after each level of Langevin steps with the printed sign, gray levels."""
-    sampler = AsPrinted(denoiser, levels=steps, each=1)
-    path = sampler.path((side, side), np.random.default_rng(0))
+def course(subject: str, steps: int, printed: bool = False) -> list[float]:
+    """The root mean square of an image of a subject's network, gray levels, after each of some Langevin steps along
+    falling levels, with the right sign of the score or the printed one."""
+    network, side, *_ = SUBJECTS[subject]
+    denoiser = restorers.at_any_level(network)
+    kind = AsPrinted if printed else AnnealedLangevin
+    drawing = kind(denoiser, levels=steps, each=1, highest=denoiser.between[1])
+    path = list(drawing.path((side, side), np.random.default_rng(0)))[:-1]
     return [float(x.square().mean().sqrt()) for _, x in path]
 
 
@@ -128,6 +137,22 @@ def real(subject: str, split: str, count: int | None = None) -> np.ndarray:
     return collections.random_crops(images, side, count or 2000, rng)
 
 
+def at_hand(subject: str) -> bool:
+    """Whether the training images of a subject are on this machine."""
+    return collections.available(f"{SUBJECTS[subject][3]}/train")
+
+
+def neighbours(subject: str, images: np.ndarray) -> np.ndarray:
+    """The nearest training image of each image, (N, side, side)."""
+    train = real(subject, "train")
+    return train[generative.nearest(images, train)[0]]
+
+
+def accuracy(family: str) -> float:
+    """The share of the test images that the classifier of a family tells right."""
+    return float(store.read_record(classes.path(family))["accuracy"])
+
+
 def gaussian(train: np.ndarray, count: int) -> np.ndarray:
     """Images from the Gaussian distribution with the mean and the covariance of others, (count, H, W) in 0..255."""
     flat, rng = train.reshape(len(train), -1).astype(np.float64), np.random.default_rng(0)
@@ -136,36 +161,36 @@ def gaussian(train: np.ndarray, count: int) -> np.ndarray:
     return images.clip(0, 255).reshape(count, *train.shape[1:]).astype(np.float32)
 
 
-def tried(subject: str) -> pd.DataFrame:
-    """By way and setting of TRIED: ``frechet``, how far some drawn images are from training images."""
-    train, found = real(subject, "train")[:10_000], []
-    project = generative.components(train, TRIED_ON)
+def tried(subject: str, seen: np.ndarray) -> pd.DataFrame:
+    """By way and setting of TRIED: ``frechet``, how far some drawn images are from those that are ``seen`` in
+    training."""
+    found, project = [], generative.components(seen, TRIED_ON)
     for way, (setting, values) in TRIED.items():
         for value in values:
             images = drawn(subject, way, TRIED_BY, **{setting: value})
-            distance = generative.frechet(project(images), project(train))
+            distance = generative.frechet(project(images), project(seen))
             found.append({"subject": subject, "way": way, "value": value, "frechet": distance})
     return pd.DataFrame(found)
 
 
-def best(tried: pd.DataFrame, way: str) -> dict[str, float]:
-    """The setting of a way whose images are nearest."""
-    rows = tried[tried.way == way]
+def best(tried: pd.DataFrame, subject: str, way: str) -> dict[str, float]:
+    """The setting of a way whose images of a subject are nearest."""
+    rows = tried[(tried.way == way) & (tried.subject == subject)]
     return {TRIED[way][0]: float(rows.value[rows.frechet.idxmin()])}
 
 
-def judged(subject: str, drawn: np.ndarray) -> dict[str, float]:
+def judged(subject: str, drawn: np.ndarray, project) -> dict[str, float]:
     """How far drawn images, (N, side, side), are from real ones of the test, beside as many real ones of the training.
 
-    ``frechet`` on 64 principal components and, where there are classes, ``features`` on those of the classifier, each
-    with that of the real ones (``real ...``); ``sure``, the share of a class of more than SURE; ``entropy`` of the
-    classes; ``nearest``, the mean distance to the nearest image of the training, and that of test images; ``slope`` and
-    ``kurtosis``.
+    ``frechet`` on principal components, ``project``, and, where there are classes, ``features`` on those of the
+    classifier; ``sure``, the share of a class of more than SURE; ``entropy`` of the classes; ``nearest``, the mean
+    distance to the nearest image of the training; ``slope`` and ``kurtosis``. Each but for the distance with that of
+    the real ones of the training, ``real ...``; the distance with that of the test.
     """
     train, test = real(subject, "train"), real(subject, "test", len(drawn))
     family, count = SUBJECTS[subject][3], min(len(drawn), len(test))
-    several = {"": drawn[:count], "real ": train[:count]}
-    project, found = generative.components(train[:10_000]), {}
+    chosen = np.random.default_rng(0).permutation(len(train))[:count]
+    several, found = {"": drawn[:count], "real ": train[chosen]}, {}
     for whose, images in several.items():
         found[f"{whose}frechet"] = generative.frechet(project(images), project(test[:count]))
         found[f"{whose}slope"] = generative.slope(images)
@@ -264,12 +289,13 @@ def record() -> None:
 
 def of_subject(subject: str) -> list[dict]:
     """What is tried and drawn of a subject, and the Gaussian images beside it."""
-    settings, count = tried(subject), SUBJECTS[subject][2]
-    images = {way: drawn(subject, way, count, **best(settings, way)) for way in WAYS}
-    images[GAUSSIAN] = gaussian(real(subject, "train")[:10_000], count)
+    seen, count = real(subject, "train")[:10_000], SUBJECTS[subject][2]
+    settings, project = tried(subject, seen), generative.components(seen)
+    images = {way: drawn(subject, way, count, **best(settings, subject, way)) for way in WAYS}
+    images[GAUSSIAN] = gaussian(seen, count)
     found = [{"use": "tried", **row} for row in settings.to_dict("records")]
     return found + [
-        {"use": "drawn", "subject": subject, "way": way, **judged(subject, of)}
+        {"use": "drawn", "subject": subject, "way": way, **judged(subject, of, project)}
         for way, of in images.items()
     ]
 
