@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
+from scipy.stats import kendalltau
 
 from anisodiff.methods.base import Denoiser, Denoising
 from anisodiff.methods.diffusion import evolution
@@ -556,3 +557,11 @@ def test_numbers_in_their_units():
     assert counts == ["0", "950", "31.4 K", "2.5 M", "12.3 G"]
     durations = [tables.duration(value) for value in (float("nan"), 0.0123, 0.96, 89, 600)]
     assert durations == ["–", "12 ms", "1.0 s", "89.0 s", "10 min"]
+
+
+def test_rank_correlations_of_many_are_those_of_each():
+    generator = np.random.default_rng(0)
+    reference, others = generator.normal(size=7), generator.normal(size=(9, 7))
+    reference[2], others[0, 1] = reference[4], others[0, 5]  # ties
+    expected = [kendalltau(reference, one).statistic for one in others]
+    np.testing.assert_allclose(orders.kendall(reference, others), expected)

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import kendalltau
 
 from . import claims, comparison, records
 
@@ -63,11 +62,12 @@ def drawn(values: pd.DataFrame, clusters: list[str], count: int) -> tuple[float,
     """Kendall's rank correlation of the models on ``count`` clusters of images, drawn without repetition, with those
     on the clusters left: its mean over many draws, and between which values 95 % of the draws lie."""
     sums, counts = _by_cluster(values, clusters)
-    rng, found = np.random.default_rng(0), []
+    rng, means = np.random.default_rng(0), []
     for _ in range(DRAWS):
-        own, others = np.split(rng.permutation(len(sums)), [count])
-        means = [sums[part].sum(0) / counts[part].sum() for part in (own, others)]
-        found.append(kendalltau(*means).statistic)
+        parts = np.split(rng.permutation(len(sums)), [count])
+        means.append([sums[part].sum(0) / counts[part].sum() for part in parts])
+    own, others = np.moveaxis(means, 1, 0)
+    found = kendall(own, others)
     low, high = np.percentile(found, (2.5, 97.5))
     return float(np.mean(found)), float(low), float(high)
 
@@ -77,8 +77,7 @@ def _beside(reference, apart, values, clusters, seeds) -> Order:
     sums, counts = _by_cluster(values, clusters)
     picked = np.random.default_rng(0).integers(len(sums), size=(DRAWS, len(sums)))
     means = sums[picked].sum(1) / counts[picked].sum(1)[:, None]
-    redrawn = [kendalltau(reference, one).statistic for one in means]
-    tau = float(kendalltau(reference, values.mean()).statistic)
+    redrawn, tau = kendall(reference, means), float(kendall(reference, values.mean().to_numpy()))
     low, high = np.percentile(redrawn, (2.5, 97.5))
     pairs = comparison.differences(values, clusters)
     ours, significant = comparison.matrix(pairs, list(values.columns), seeds)
@@ -87,6 +86,14 @@ def _beside(reference, apart, values, clusters, seeds) -> Order:
     agreement = (directions * np.where(significant, np.sign(ours), 0)[upper])[directions != 0]
     counted = (int(np.sum(agreement == sign)) for sign in (1, -1, 0))
     return Order((tau, min(tau, float(low)), max(tau, float(high))), *counted)
+
+
+def kendall(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Kendall's rank correlation tau-b along the last axis, of many at once: scipy.stats has it of one."""
+    one, other = np.triu_indices(first.shape[-1], 1)
+    signs = [np.sign(of[..., one] - of[..., other]) for of in (first, second)]
+    apart = [np.abs(of).sum(-1) for of in signs]
+    return (signs[0] * signs[1]).sum(-1) / np.sqrt(apart[0] * apart[1])
 
 
 def _by_cluster(values: pd.DataFrame, clusters: list[str]) -> tuple[np.ndarray, np.ndarray]:
