@@ -23,8 +23,8 @@ from . import records
 ENGINE, COLLECTION, EVERY, SIDE = "drunet-wide", "bsd68", 8, 128  # centred crops of every eighth
 SIGMAS = (25.0, 50.0, 75.0)
 SAMPLER = {"levels": 120, "each": 3}
-TOLD = (1.0, 1.02, 1.04, 1.05, 1.06, 1.08)  # times the level, tried on training photographs
-TUNED_ON, TUNED_BY, TUNED_SIDE, TUNING_SAMPLES = "shipped/train", 3, 64, 4
+TOLD = (1.0, 1.04, 1.05, 1.06, 1.07, 1.08)  # times the level, tried on training photographs
+TUNED_ON, TUNED_EVERY, TUNED_SIDE, TUNING_SAMPLES = "bsds500/train", 20, 64, 4
 COUNTS = (1, 2, 4, 8, 16)  # of samples, that are averaged
 SQUARE = 8  # pixels a side, whose mean is ranked
 BESIDE = (  # denoisers on the same crops, at levels that they have
@@ -89,6 +89,11 @@ def photographs() -> list[collections.Image]:
     return collections.load(COLLECTION)[::EVERY]
 
 
+def trained_on() -> list[collections.Image]:
+    """The photographs by which the sampler is tuned."""
+    return collections.load(TUNED_ON)[::TUNED_EVERY]
+
+
 def measured(
     sigma: float, clean: np.ndarray, name: str, collection: str = COLLECTION
 ) -> Measurement:
@@ -125,8 +130,7 @@ def courses() -> pd.DataFrame:
     """By what the denoiser is told, level and training photograph: of some samples the ``noise`` of :func:`residual`,
     and ``psnr`` of their mean."""
     denoiser, found = restorers.at_any_level(ENGINE), []
-    images = collections.load(TUNED_ON)[:TUNED_BY]
-    for told, sigma, image in product(TOLD, SIGMAS, images):
+    for told, sigma, image in product(TOLD, SIGMAS, trained_on()):
         clean = np.array(collections.centre_crop(image.pixels, TUNED_SIDE), np.float32)
         given = measured(sigma, clean, image.name, TUNED_ON)
         samples = drawn(given, TUNING_SAMPLES, denoiser, told=told)
@@ -193,7 +197,7 @@ def artefact() -> store.Artefact:
             "photographs": [COLLECTION, EVERY, SIDE, SQUARE],
             "levels": list(SIGMAS),
             "sampler": SAMPLER,
-            "told": [TUNED_ON, TUNED_BY, TUNED_SIDE, TUNING_SAMPLES, *TOLD],
+            "told": [TUNED_ON, TUNED_EVERY, TUNED_SIDE, TUNING_SAMPLES, *TOLD],
             "counts": list(COUNTS),
             "known": [KNOWN, DRAWS],
             "settings": {name: settings for name, (_, settings) in SETTINGS.items()},
