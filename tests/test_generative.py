@@ -1,10 +1,12 @@
-"""How far sets of images are from each other, and the classifier whose features tell it."""
+"""How far sets of images are from each other, the classifier whose features tell it, and what a page makes of it."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from anisodiff.metrics import generative
+from anisodiff.reports import langevin
 from anisodiff.training import classes
 
 
@@ -79,3 +81,26 @@ def test_a_classifier_learns_what_can_be_told_and_the_same_again():
     assert (odds.argmax(1) == labels).mean() > 0.9
     assert features.shape == (320, classes.FEATURES) and odds.sum(1) == pytest.approx(1)
     assert all(map(torch.equal, network.state_dict().values(), again.state_dict().values()))
+
+
+def test_the_control_has_the_mean_and_the_covariance_of_the_images_and_nothing_else():
+    images = (
+        128 + 30 * np.sign(rng().standard_normal((4000, 1, 1))) + rng().normal(0, 2, (4000, 3, 3))
+    )
+    found = langevin.gaussian(images, 4000)
+    flat, drawn = images.reshape(4000, -1), found.reshape(4000, -1)
+    np.testing.assert_allclose(drawn.mean(0), flat.mean(0), atol=2)
+    np.testing.assert_allclose(np.cov(drawn.T), np.cov(flat.T), rtol=0.1)
+    assert (np.abs(flat - 128) < 15).mean() < 0.01 < (np.abs(drawn - 128) < 15).mean()
+
+
+def test_the_setting_whose_images_are_nearest_is_taken_for_each_subject():
+    rows = [("a", "annealed", 1.0, 3), ("a", "annealed", 1.06, 2), ("b", "annealed", 1.0, 1)]
+    tried = pd.DataFrame(rows, columns=["subject", "way", "value", "frechet"])
+    assert langevin.best(tried, "a", "annealed") == {"told": 1.06}
+    assert langevin.best(tried, "b", "annealed") == {"told": 1.0}
+
+
+def test_a_step_of_the_denoiser_runs_along_the_score_where_its_noise_is_weak():
+    assert langevin.along(4.0, 200) > 0.99 > 0.9 > langevin.along(64.0, 200)
+    assert langevin.climbing(0, 20, 50) == 1 > langevin.climbing(1, 20, 50)
