@@ -7,7 +7,8 @@
 ``method``,
 ``detector``
 ``arguments``      of that class; ``sizes``: those that depend on the level
-``init_from``      the tuned model whose settings it starts from; ``uses``: trained models that it works with
+``init_from``      the tuned model whose settings it starts from; ``continues``: the trained one whose weights it starts
+                   from; ``uses``: trained models that it works with
 ``tune``,          how its weights are made
 ``train``
 ``grid``           the problems and levels it is made for and scored on
@@ -60,6 +61,7 @@ class Entry:
         default_factory=dict
     )  # level to arguments, for a published size that depends on the level
     init_from: str | None = None
+    continues: str | None = None
     uses: dict[str, str] = field(default_factory=dict)
     tune: dict | None = None
     train: dict | None = None

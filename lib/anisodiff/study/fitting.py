@@ -106,11 +106,16 @@ def probe(run: Run) -> dict[str, float]:
 
 
 def _begin(run: Run) -> tuple[loop.Objective, dict]:
-    """The objective of the untrained model, and what that is built of."""
+    """The objective of the model as its training finds it, and what that is built of."""
     arguments = run.arguments()
-    return loop.begin(
-        lambda: restorers.build(run.entry, arguments), run.settings, run.drawn_from
-    ), arguments
+
+    def build() -> nn.Module:
+        module = restorers.build(run.entry, arguments)
+        if run.continued:
+            module.load_state_dict(weights.read(run.continued.weights)[0])
+        return module
+
+    return loop.begin(build, run.settings, run.drawn_from), arguments
 
 
 def _batches(run: Run, collection: str, crop: int) -> Batches:

@@ -112,6 +112,12 @@ class Run:
         return [_shipped_or_own(run) for run in found]
 
     @cached_property
+    def continued(self) -> "Run | None":
+        """The run whose weights it starts from, where it continues one."""
+        name = self.entry.continues
+        return _shipped_or_own(replace(self, model=name)) if name else None
+
+    @cached_property
     def used(self) -> dict[str, "Run"]:
         """The trained models that it works with, by argument."""
         asked = {
@@ -123,7 +129,9 @@ class Run:
     @property
     def ancestors(self) -> list["Run"]:
         """All runs that it starts from or works with, each once."""
-        return list({run.name: run for run in (*self.tuned, *self.used.values())}.values())
+        continued = [self.continued] if self.continued else []
+        found = (*self.tuned, *continued, *self.used.values())
+        return list({run.name: run for run in found}.values())
 
     def arguments(self) -> dict:
         """What builds it untrained, as plain values: its own arguments, and what it starts from and works with."""
