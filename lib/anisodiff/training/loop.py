@@ -72,6 +72,7 @@ def train(
             objective.return_to(done["state"])
             done["best"] = -np.inf
             _keep_if_best(objective, step, None, validation, done)
+        torch.manual_seed(step)  # of what a module draws itself
         batch = batches.training(0 if objective.fixed else step, settings["batch"]).to(device)
         loss = objective.step(batch)["loss"]
         if not np.isfinite(loss):

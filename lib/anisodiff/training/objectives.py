@@ -14,10 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss, mse_loss
 
+from ..metrics.generative import sliced_wasserstein
+
 ITERATIONS = 10  # of L-BFGS, at most, in one step
 
 OPTIMISERS = {
     "adam": torch.optim.Adam,
+    "critic": partial(torch.optim.Adam, betas=(0.0, 0.99)),  # for two that learn from each other
     "sgd": torch.optim.SGD,  # without momentum
     "lbfgs": partial(
         torch.optim.LBFGS, max_iter=ITERATIONS, history_size=20, line_search_fn="strong_wolfe"
@@ -171,8 +174,7 @@ class Supervised(Objective):
         super().__init__(module, settings)
 
     def loss(self, batch: Batch) -> Tensor:
-        half = self.settings.get("half", False)
-        with torch.autocast(batch.clean.device.type, torch.bfloat16, enabled=half):
+        with _products(batch, self.settings):
             u = restored(self.module, batch)
         return self.distance(u, batch.clean)
 
@@ -258,7 +260,7 @@ class Adversarial(Objective):
     """A module's own losses against a discriminator, which learns beside it and is left behind.
 
     ``module.losses(discriminator, f, clean)`` gives that of the generator and that of the discriminator, each with a
-    gradient for its own parameters alone.
+    gradient for its own parameters alone. ``half`` as in :class:`Supervised`.
     """
 
     def __init__(self, module: nn.Module, settings: dict):
@@ -266,10 +268,25 @@ class Adversarial(Objective):
         super().__init__(module, settings, beside=self.discriminator)
 
     def loss(self, batch: Batch) -> Tensor:
-        return sum(self.module.losses(self.discriminator, batch.degraded, batch.clean))
+        with _products(batch, self.settings):
+            return sum(self.module.losses(self.discriminator, batch.degraded, batch.clean))
 
     def score(self, batch: Batch) -> float:
         return clipped_psnr(self.module, batch)
+
+
+class Drawn(Adversarial):
+    """The same for a module that draws its answers; scored by minus the distance of their patches from those of clean
+    crops (:func:`~anisodiff.metrics.generative.sliced_wasserstein`), which a mean of many answers is far from.
+    """
+
+    measure = "likeness"
+    falls_back = False
+
+    def score(self, batch: Batch) -> float:
+        with torch.inference_mode():
+            made = restored(self.module.eval(), batch).clamp(0, 255)
+        return -sliced_wasserstein(*(of[:, 0].cpu().numpy() for of in (made, batch.clean)))
 
 
 class Detection(Objective):
@@ -289,18 +306,25 @@ class Detection(Objective):
 def objective_for(module: nn.Module, settings: dict) -> Objective:
     """The objective that suits a module: adversarial where it has a discriminator, its own where it has a loss, and
     stage by stage or a search where the settings say so."""
+    against = Drawn if getattr(module, "samples", False) else Adversarial
     suits = (
         Search
         if settings.get("optimiser") == "search"
         else Staged
         if "greedy" in settings
-        else Adversarial
+        else against
         if hasattr(module, "discriminator")
         else Detection
         if hasattr(module, "loss")
         else Supervised
     )
     return suits(module, settings)
+
+
+def _products(batch: Batch, settings: dict) -> torch.autocast:
+    """Within it products are in bfloat16, where the settings ask for ``half``."""
+    half = settings.get("half", False)
+    return torch.autocast(batch.clean.device.type, torch.bfloat16, enabled=half)
 
 
 def clipped_psnr(module: nn.Module, batch: Batch) -> float:
