@@ -36,6 +36,7 @@ from anisodiff.methods.diffusion.scheme import STABLE, Diffusion
 from anisodiff.methods.diffusion.unet import UNet
 from anisodiff.methods.diffusion.untied import Untied
 from anisodiff.methods.restorer import Restorer
+from anisodiff.methods.samplers.pscgan import PSCGAN, Generator
 from anisodiff.methods.samplers.stochastic import StochasticDenoiser
 from anisodiff.methods.solvers.bicubic import Bicubic
 from anisodiff.methods.solvers.biharmonic import Biharmonic
@@ -209,6 +210,8 @@ SOLVERS = {  # with a problem that each is for
     "red-gradient": (lambda: REDGradient(seeded(DRUNet, (4, 6)), 2), "periodic-uniform", 3),
     "snips": (lambda: SNIPS(seeded(DRUNet, (4, 6)), 3, 1), "gaussian", 25),
     "stochastic": (lambda: StochasticDenoiser(seeded(DRUNet, (4, 6)), 3, 1), "gaussian", 25),
+    "pscgan": (lambda: seeded(PSCGAN, (4, 6)), "gaussian", 50),
+    "pscgan-mse": (lambda: seeded(Generator, (4, 6)), "gaussian", 50),
     "ddrm": (lambda: DDRM(seeded(DRUNet, (4, 6)), 3), "periodic-gaussian", 0.8),
     "oracle": (
         lambda: PeronaMalikOracle(2, 20, 3, 0.2, True, lambdas=(5, 50), tries=3, most_steps=4),

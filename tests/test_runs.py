@@ -223,6 +223,25 @@ def test_what_is_trained_with_a_classifier_hangs_on_its_weights(elsewhere):
     assert store.state(wanted.artefact()).word == "stale"
 
 
+def test_what_goes_on_from_a_model_starts_at_its_weights_and_hangs_on_them(elsewhere, monkeypatch):
+    listed = catalogue.study()["models"]
+    onward = {key: of for key, of in listed["dncnn-30k"].items() if key != "vary"}
+    monkeypatch.setitem(listed, "dncnn-onward", onward | {"continues": "dncnn-30k"})
+    wanted = Run("dncnn-onward", "gaussian", 25, "smoke")
+    fitting.fit(wanted)
+    assert wanted.continued == Run("dncnn-30k", "gaussian", 25, "smoke")
+    before, header = (weights.header(run.weights) for run in (wanted.continued, wanted))
+    reached = before["validation_psnr_stored"]
+    assert header["curve"][0][2] == pytest.approx(reached, abs=1e-3)
+    assert reached > before["curve"][0][2] + 0.1, "which the untrained one would not pass"
+    other = Run("dncnn-30k", "gaussian", 25, "smoke", seed=1)
+    fitting.fit(other)
+    assert store.is_current(wanted.artefact())
+    for path in (wanted.continued.weights, store.record_path(wanted.continued.weights)):
+        path.write_bytes((other.weights.parent / path.name.replace("25", "25-seed-1")).read_bytes())
+    assert store.state(wanted.artefact()).word == "stale"
+
+
 def test_only_an_oracle_sees_the_clean_image(elsewhere):
     clean = np.zeros((12, 12), np.float32)
     clean[:, 6:] = 200

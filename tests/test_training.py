@@ -112,7 +112,7 @@ def test_an_unknown_loss_or_optimiser_is_named_with_those_there_are():
         Supervised(Filter(), SETTINGS | {"loss": "l2"})
     for kind, module in ((Supervised, Filter()), (Adversarial, CNCL(2, 3))):
         with pytest.raises(
-            ValueError, match="unknown optimiser 'adamw'; there are: adam, sgd, lbfgs"
+            ValueError, match="unknown optimiser 'adamw'; there are: adam, critic, sgd, lbfgs"
         ):
             kind(module, SETTINGS | {"optimiser": "adamw"})
 
