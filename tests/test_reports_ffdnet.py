@@ -90,7 +90,8 @@ def test_only_without_biases_a_network_follows_the_scale():
 def test_a_training_by_its_hours(monkeypatch):
     header = {"curve": [[0, None, 20.0], [50, -1.0, 25.0], [200, -1.0, 28.0]], "seconds": 7200.0}
     monkeypatch.setattr(ffdnet.restorers, "load", lambda model: SimpleNamespace(header=header))
-    assert ffdnet.curve("any").hours.tolist() == [0, 0.5, 2]
+    assert ffdnet.curve("drunet-lite").hours.tolist() == [0, 0.5, 2]
+    assert ffdnet.curve("drunet-longer").hours.tolist() == [2, 2.5, 4], "which goes on from it"
 
 
 def test_what_changes_is_told_from_what_stays():

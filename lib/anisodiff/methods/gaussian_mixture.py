@@ -43,10 +43,22 @@ class GaussianMixture(Denoiser):
         return torch.softmax(self._joint(y, sigma), 1)
 
     def forward(self, x: Tensor, sigma: Tensor | float | None = None) -> Tensor:
-        noise = self.levels(x, sigma).double()  # (B, 1, 1, 1)
+        return self.posterior(x, sigma)[0].to(x)
+
+    def posterior(self, x: Tensor, sigma: Tensor | float) -> tuple[Tensor, Tensor]:
+        """The mean and the variance of each pixel given x with noise of sigma, (B, 1, H, W) float64.
+
+        ``sum_k r_k (v_k + m_k^2) - (sum_k r_k m_k)^2`` with the mean ``m_k`` and the variance ``v_k = d_k^2 sigma^2 /
+        (d_k^2 + sigma^2)`` of each cloud.
+        """
+        noise = self.levels(x, sigma).double() ** 2  # (B, 1, 1, 1)
         own = self.deviations[:, None, None] ** 2
-        of_each = self.means + own / (own + noise**2) * (x.double() - self.means)
-        return (self.clouds(x, sigma)[..., None, None] * of_each).sum(1, keepdim=True).to(x)
+        share = own / (own + noise)
+        of_each = self.means + share * (x.double() - self.means)
+        odds = self.clouds(x, sigma)[..., None, None]
+        mean = (odds * of_each).sum(1, keepdim=True)
+        second = (odds * (share * noise + of_each**2)).sum(1, keepdim=True)
+        return mean, second - mean**2
 
     def draw(self, rng: np.random.Generator, count: int = 1) -> Tensor:
         """Images from the prior, (count, 1, H, W) float64."""

@@ -58,6 +58,8 @@ def measure(name: str, level: float) -> tuple:
     if run.makes == "train" and not uneven:
         one = step(run, restorer.module)
         took = one * run.settings["steps"]
+        if run.continued:  # which was trained before
+            took += step(run.continued, restorer.module) * run.continued.settings["steps"]
     return name, level, restorer.parameters, counted, restoring, took, one
 
 

@@ -13,7 +13,7 @@ from ..methods.diffusion.experts import noise_level
 from ..methods.restorer import Restorer
 from ..metrics.distortion import clipped_psnr
 from ..problems import problem
-from ..study import restorers
+from ..study import catalogue, restorers
 from . import costs, dct, records
 
 
@@ -165,8 +165,11 @@ def scale_error(module: Denoiser, degraded: np.ndarray, sigma: float, factor: fl
 
 
 def curve(model: str) -> pd.DataFrame:
-    """A training by its ``steps``: held-out ``psnr`` (dB) and the ``hours`` that it took until there."""
+    """A training by its ``steps``: held-out ``psnr`` (dB) and the ``hours`` that it took until there, since the beginning
+    of the one that it continues."""
     header = restorers.load(model).header
     steps, _, psnr = zip(*header["curve"], strict=True)
     hours = np.array(steps) / steps[-1] * header["seconds"] / 3600
-    return pd.DataFrame({"steps": steps, "psnr": psnr, "hours": hours})
+    own = pd.DataFrame({"steps": steps, "psnr": psnr, "hours": hours})
+    before = catalogue.entry(model).continues
+    return own.assign(hours=own.hours + curve(before).hours.iloc[-1]) if before else own
