@@ -165,8 +165,8 @@ def scale_error(module: Denoiser, degraded: np.ndarray, sigma: float, factor: fl
 
 
 def curve(model: str) -> pd.DataFrame:
-    """A training by its ``steps``: held-out ``psnr`` (dB) and the ``hours`` that it took until there, since the beginning
-    of the one that it continues."""
+    """A training by its ``steps``: held-out ``psnr`` (dB) and the ``hours`` that it took until there, with
+    those of the one that it continues."""
     header = restorers.load(model).header
     steps, _, psnr = zip(*header["curve"], strict=True)
     hours = np.array(steps) / steps[-1] * header["seconds"] / 3600
