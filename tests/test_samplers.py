@@ -1,11 +1,14 @@
 """Samplers from a denoiser: held to priors and posteriors that are known, and what they refuse."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 
 from anisodiff.methods.gaussian_mixture import GaussianMixture
 from anisodiff.methods.gaussian_prior import GaussianPrior
+from anisodiff.methods.samplers.ddim import DDIM
 from anisodiff.methods.samplers.langevin import AnnealedLangevin, CoarseToFine
 from anisodiff.methods.samplers.stochastic import StochasticDenoiser
 from anisodiff.methods.solvers.svd_samplers import SNIPS
@@ -107,6 +110,42 @@ def test_coarse_to_fine_ends_when_little_noise_is_left():
     assert drawing.sample((8, 8), rng(), 4).shape == (4, 1, 8, 8)
 
 
+def ddim(steps, **settings):
+    return DDIM(PRIOR, steps, highest=1275.0, lowest=2.55, **settings)
+
+
+def test_ddim_of_a_gaussian_prior_is_the_linear_map_that_its_variances_say():
+    drawing, z = ddim(7), torch.from_numpy(rng().standard_normal((5, 1, 8, 8)))
+    for _, x in drawing.states(z, None):
+        last = x
+    own, vectors = torch.linalg.eigh(PRIOR.covariance)
+    mean = PRIOR.mean.flatten()
+    along = (127.5 + 1275.0 * z.flatten(1) - mean) @ vectors
+    for sigma, after in pairwise([*drawing.sigmas, 0.0]):
+        along = along * (own + sigma * after) / (own + sigma**2)
+    torch.testing.assert_close(last.flatten(1), mean + along @ vectors.T, atol=1e-4, rtol=1e-5)
+
+
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_ddim_draws_from_a_gaussian_prior_in_many_steps_and_too_little_in_few(eta):
+    variance = PRIOR.covariance.diagonal().reshape(8, 8).numpy()
+    ratios = {}
+    for steps in (20, 200):
+        images = ddim(steps, eta=eta).sample((8, 8), rng(), 1500)[:, 0].double().numpy()
+        ratios[steps] = posterior.ratio_of_variances(images, variance)
+    assert posterior.error_of_mean(images, PRIOR.mean.numpy(), variance) < 0.05
+    assert ratios[200] == pytest.approx(1, abs=0.05) and ratios[20] < 0.9
+
+
+def test_ddim_finds_the_noise_that_an_image_came_from():
+    z = torch.from_numpy(rng().standard_normal((3, 1, 8, 8)))
+    off = {}
+    for steps in (20, 400):
+        *_, (_, images) = ddim(steps).states(z, None)
+        off[steps] = ((ddim(steps).noise(images) - z).norm() / z.norm()).item()
+    assert off[400] < 0.03 < 0.1 < off[20]
+
+
 @pytest.mark.parametrize("sigma", [3.0, 40.0])
 def test_the_denoiser_of_the_mixture_is_the_score_of_its_density(sigma):
     """Miyasawa: ``D(y) = y + sigma^2 grad log p(y)``."""
@@ -126,6 +165,8 @@ def test_the_density_of_the_mixture_sums_to_one():
     ("make", "message"),
     [
         (lambda: StochasticDenoiser(None, levels=1), "at least two levels"),
+        (lambda: DDIM(None, eta=1.5), r"eta lies in \[0, 1\], got 1.5"),
+        (lambda: DDIM(None, steps=0), "at least a step, got 255.0 to 1.0 in 0"),
         (lambda: StochasticDenoiser(None, start=1.0), r"from 1\.0 of it"),
         (lambda: StochasticDenoiser(None, step=0), "step must be above 0, got 0"),
         (lambda: AnnealedLangevin(None, each=0), "each must be above 0, got 0"),

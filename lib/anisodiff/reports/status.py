@@ -13,6 +13,8 @@ from . import (
     kernels,
     langevin,
     plug_and_play,
+    proposals,
+    pscgan,
     similarity,
     stochastic_denoiser,
     super_resolution,
@@ -38,7 +40,10 @@ def artefacts() -> dict[str, Artefact]:
         found.append(timing.artefact())
     if "drunet-lite" in catalogue.names():  # the engine of these pages
         of_pages = (plug_and_play, super_resolution, kernels, svd_samplers, adaptation, similarity)
-        found += [page.artefact() for page in (*of_pages, stochastic_denoiser, langevin)]
+        found += [
+            page.artefact()
+            for page in (*of_pages, stochastic_denoiser, langevin, pscgan, proposals)
+        ]
     if budgets.compared("pixels"):
         found.append(budgets.artefact())
     ordered = {}
