@@ -10,6 +10,7 @@ from anisodiff.methods.samplers import pscgan
 from anisodiff.methods.samplers.pscgan import PSCGAN, Generator
 from anisodiff.metrics.generative import sliced_wasserstein
 from anisodiff.problems import PROBLEMS, problem
+from anisodiff.reports import pscgan as recorded
 from anisodiff.training import loop
 from anisodiff.training.batches import Batches, Problems
 from anisodiff.training.objectives import Drawn, Supervised, objective_for
@@ -180,3 +181,41 @@ def test_a_mean_of_answers_is_farther_than_an_answer():
 def test_sets_of_different_sizes_are_refused():
     with pytest.raises(ValueError, match=r"one shape, got \(2, 9, 9\) and \(3, 9, 9\)"):
         sliced_wasserstein(np.zeros((2, 9, 9)), np.zeros((3, 9, 9)))
+
+
+# What the page measures
+
+
+class Posterior(pscgan.Generator):
+    """Draws that are right: the clean images are zero, the draws standard normal numbers times twenty."""
+
+    def draw(self, x, count, generator=None):
+        return 128 + 20 * torch.randn((count, *x.shape), generator=generator)
+
+
+def test_draws_that_are_right_cover_and_cost_what_they_should():
+    rng = np.random.default_rng(0)
+    clean = (128 + 20 * rng.standard_normal((40, 32, 32))).astype(np.float32)
+    given = recorded.measured(clean, 50.0)
+    one, many = recorded.rows(Posterior((2, 2)), given, clean, (1, 64))
+    assert one["coverage"] == pytest.approx(0.8, abs=0.05)
+    assert one["below"] == pytest.approx(10 * np.log10(2 / (1 + 1 / 64)), abs=0.1)
+    assert one["deviation"] == pytest.approx(20, rel=0.01)
+    assert one["patches"] < 0.3 * many["patches"]
+
+
+def test_the_noise_of_one_number_is_taken_for_what_it_is():
+    (whole, *given) = recorded.known(next(iter(recorded.KNOWN)), steps=2, draws=4000)
+    prior = recorded.mixture()
+    mean = (prior.weights * prior.means.flatten()).sum().item()
+    assert whole["true mean"] == pytest.approx(mean, rel=0.05)
+    assert [row["y"] for row in given] == sorted(row["y"] for row in given)
+    assert all(row["true variance"] < whole["true variance"] for row in given)
+
+
+def test_draws_are_made_a_few_at_a_time_and_the_same_again():
+    f = np.random.default_rng(0).uniform(0, 255, (3, 32, 32)).astype(np.float32)
+    given, module = recorded.measured(f, 50.0), small().eval()
+    first, again = (recorded.drawn(module, given, recorded.AT_ONCE + 1) for _ in range(2))
+    assert first.shape == (recorded.AT_ONCE + 1, 3, 32, 32) and np.array_equal(first, again)
+    assert len(np.unique(first[:, 0, 0, 0])) == len(first)

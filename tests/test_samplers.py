@@ -155,6 +155,18 @@ def test_the_denoiser_of_the_mixture_is_the_score_of_its_density(sigma):
     assert torch.allclose(MIXTURE(y, sigma), y + sigma**2 * score, atol=1e-8)
 
 
+@pytest.mark.parametrize("y", [60.0, 125.0, 190.0])
+def test_the_posterior_of_the_mixture_is_that_of_its_density(y):
+    one = GaussianMixture(torch.tensor([[[80.0]], [[180.0]]]), [12.0, 24.0], [1.0, 2.0])
+    x = torch.arange(-100.0, 400.0, 0.02, dtype=torch.float64)
+    odds = torch.softmax(
+        one.log_density(x.reshape(-1, 1, 1, 1), 1e-9) - (x - y) ** 2 / (2 * 50**2), 0
+    )
+    mean, variance = one.posterior(torch.full((1, 1, 1, 1), y), 50.0)
+    assert mean.item() == pytest.approx((odds * x).sum().item(), rel=1e-5)
+    assert variance.item() == pytest.approx((odds * (x - mean.item()) ** 2).sum().item(), rel=1e-4)
+
+
 def test_the_density_of_the_mixture_sums_to_one():
     at = torch.arange(-40.0, 300.0, 1.0, dtype=torch.float64)
     grid = torch.cartesian_prod(at, at).reshape(-1, 1, 1, 2)
