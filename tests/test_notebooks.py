@@ -18,7 +18,7 @@ OTHER = {  # those that take longest first
     "plug_and_play": {"problem": "text", "method": "pnp-admm", "denoiser": "tnrd", "steps": 3},
     "svd_samplers": {"problem": "uniform-blur", "method": "ddrm", "denoiser": "tnrd", "levels": 5},
     "proposals": {"steps": 3, "eta": 1.0, "count": 5},
-    "pscgan": {"sigma": 75.0, "noise_scale": 0.5, "average": 2},
+    "pscgan": {"noise_scale": 0.5, "average": 2},
     "langevin": {"subject": "faces", "way": "coarse to fine", "beta": 0.3, "count": 8},
     "stochastic_denoiser": {"sigma": 25.0, "denoiser": "tnrd", "levels": 5, "image": "brick"},
     "adaptation": {"image": "brick", "kind": "internal", "model": "drunet-lite", "sigma": 25.0},

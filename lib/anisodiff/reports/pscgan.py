@@ -25,7 +25,7 @@ from ..training.objectives import Batch
 from . import langevin, records
 from .stochastic_denoiser import SAMPLER, best, residual
 
-FAMILY, IMAGES, SIGMAS = "fashion-mnist", 200, (50.0, 75.0)
+FAMILY, IMAGES, SIGMAS = "fashion-mnist", 200, (50.0,)
 FIRST, STOCHASTIC, ENGINE = "pscgan", "stochastic denoiser", "drunet-clothes"
 SCALES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)  # deviations of the generator's noise
 AVERAGED = (1, 2, 4, 8, 16, 64)  # draws of the generator
