@@ -209,30 +209,29 @@ def iterated(told: float, **settings) -> StochasticDenoiser:
     return StochasticDenoiser(restorers.at_any_level(ENGINE), told=told, **SAMPLER | settings)
 
 
-def of_clothes(told: float) -> list[dict]:
-    """All generators, at each of SCALES the first; the stochastic denoiser and its network beside them, the noisy
-    images, and other clean ones of the test."""
+def of_generator(model: str, sigma: float) -> list[dict]:
+    """:func:`rows` of a generator, the first at each of SCALES."""
     clean, found = clothes(), []
-    several = clothes(count=2 * IMAGES)
-    features, _ = told_by(classes.load(FAMILY), clean)
-    for sigma in tqdm(SIGMAS, desc="clothes", unit="level"):
-        given = measured(clean, sigma)
-        for model, at in models():
-            scales = SCALES if model == FIRST else (1.0,)
-            for scale in scales if at == sigma else ():
-                own = {"sigma": sigma, "model": model, "scale": scale}
-                made = rows(generator(model, sigma, scale), given, clean, AVERAGED)
-                found += [own | row for row in made]
-        made = rows(iterated(told), given, clean, ITERATED)
-        found += [{"sigma": sigma, "model": STOCHASTIC, **row} for row in made]
-        single = Denoising(restorers.at_any_level(ENGINE)).restore(given.y, given.problem)
-        beside = {ENGINE: single.images[0].numpy(), "noisy": given.y.numpy()}
-        beside["other clothes"] = several[IMAGES:]
-        found += [
-            {"sigma": sigma, "model": name, "average": 1, **judged(images, clean, features)}
-            for name, images in beside.items()
-        ]
+    given = measured(clean, sigma)
+    for scale in SCALES if model == FIRST else (1.0,):
+        made = rows(generator(model, sigma, scale), given, clean, AVERAGED)
+        found += [{"sigma": sigma, "model": model, "scale": scale, **row} for row in made]
     return found
+
+
+def of_others(sigma: float, told: float) -> list[dict]:
+    """The stochastic denoiser and its network beside them, the noisy images, and other clean ones of the test."""
+    clean = clothes()
+    given = measured(clean, sigma)
+    made = rows(iterated(told), given, clean, ITERATED)
+    found = [{"model": STOCHASTIC, **row} for row in made]
+    features, _ = told_by(classes.load(FAMILY), clean)
+    single = Denoising(restorers.at_any_level(ENGINE)).restore(given.y, given.problem)
+    beside = {ENGINE: single.images[0].numpy(), "noisy": given.y.numpy()}
+    beside["other clothes"] = clothes(count=2 * IMAGES)[IMAGES:]
+    for name, images in beside.items():
+        found.append({"model": name, "average": 1, **judged(images, clean, features)})
+    return [{"sigma": sigma, **row} for row in found]
 
 
 def artefact() -> store.Artefact:
@@ -259,7 +258,9 @@ def artefact() -> store.Artefact:
         name="scores/pscgan",
         path=path(),
         recipe=recipe,
-        roots=(f"{__name__}.of_clothes", f"{__name__}.courses", f"{__name__}.known"),
+        roots=tuple(
+            f"{__name__}.{name}" for name in ("of_generator", "of_others", "courses", "known")
+        ),
         starts_from=(*(run.artefact() for run in made), judge),
         make=record,
         probe=probe,
@@ -286,7 +287,10 @@ def record() -> None:
     stamp, start = provenance.stamp(), time.monotonic()
     found = [{"use": "known", **row} for label in KNOWN for row in known(label)]
     tried = courses()
-    found += [{"use": "clothes", **row} for row in of_clothes(best(tried))]
+    asked = tqdm(models(), desc="clothes", unit="generator")
+    made = [row for model, sigma in asked for row in of_generator(model, sigma)]
+    made += [row for sigma in SIGMAS for row in of_others(sigma, best(tried))]
+    found += [{"use": "clothes", **row} for row in made]
     table = pd.concat([pd.DataFrame(found), tried.assign(use="told")])
     evaluation.write_scores(table, artefact(), start, stamp)
 
