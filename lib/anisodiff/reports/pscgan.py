@@ -41,7 +41,7 @@ KNOWN = {  # by what a reader calls them
     "critic weighted more, each draw penalised": {"weight": 3.0, "of_mean": False},
     "critic alone, without the measurement": {"weight": 1e3, "seen": False},
 }
-TRAINED = {"steps": 20_000, "batch": 256, "rate": 0.002, "optimiser": "critic"}
+TRAINED = {"steps": 8000, "batch": 256, "rate": 0.002, "optimiser": "critic"}
 AT = (0.1, 0.3, 0.5, 0.7, 0.9)  # quantiles of the measurements
 
 
