@@ -39,7 +39,6 @@ KNOWN = {  # by what a reader calls them
     "critic weighted more": {"weight": 3.0},
     "critic alone": {"weight": 1e3},
     "critic weighted more, each draw penalised": {"weight": 3.0, "of_mean": False},
-    "critic weighted more, without the measurement": {"weight": 3.0, "seen": False},
 }
 TRAINED = {"steps": 8000, "batch": 256, "rate": 0.002, "optimiser": "critic"}
 AT = (0.1, 0.3, 0.5, 0.7, 0.9)  # quantiles of the measurements
