@@ -336,6 +336,65 @@ def test_a_claim_without_a_verdict_is_a_warning(directive, monkeypatch, tmp_path
     assert "claim edginess-grows: its page edginess gave no verdict on 'gaussian'" in warned
 
 
+def test_a_verdict_in_a_sentence(directive, monkeypatch, tmp_path):
+    role, warned = ledger_table.VerdictRole(), []
+    role.inliner = directive  # where its state is, with the environment
+    directive.document = directive.state.document
+    monkeypatch.setattr(ledger_table.VerdictRole, "get_location", lambda self: "")
+    monkeypatch.setattr(
+        ledger_table.logger, "warning", lambda text, *rest, **_: warned.append(text % rest)
+    )
+
+    def said(claim):
+        role.text = role.rawtext = claim
+        return [(node.astext(), node.get("classes")) for node in role.run()[0] if node.children]
+
+    assert said("edginess-grows") == [("undecided", ["verdict", "undecided"])]
+    words = ("not reproduced", "not reproduced", "reproduced")
+    verdicts = {str(at): {"verdict": word} for at, word in enumerate(words)}
+    outputs = [{"metadata": {"verdicts": {"stochastic-posterior": verdicts}}}]
+    (tmp_path / "other.ipynb").write_text(json.dumps({"cells": [{"outputs": outputs}]}))
+    directive.env.external_site_map = {"other": None}
+    assert [word for word, _ in said("stochastic-posterior")] == ["2 did not hold", "1 held"]
+    assert not warned and said("nothing-like-it")[0][0] == "[nothing-like-it]" and len(warned) == 1
+
+
+SYSTEMS = {  # of the sources, by the page that rebuilds them
+    "perona_malik": 1,
+    "learned_lambda": 1,
+    "fields_of_experts": 4,
+    "unet_diffusivity": 1,
+    "cncl_comparison": 1,
+    "p1_diffusivities": 1,
+    "edginess": 1,
+    "border_classification": 1,
+    "borders_in_diffusion": 2,
+    "tnrd": 1,
+    "dct": 1,
+    "ffdnet": 1,
+    "super_resolution": 1,
+    "adaptation": 1,
+    "plug_and_play": 1,
+    "langevin": 1,
+    "stochastic_denoiser": 1,
+    "pscgan": 1,
+    "proposals": 1,
+    "svd_samplers": 1,
+}
+
+
+def test_the_map_has_every_system_and_its_page_is_in_the_book():
+    index = (ROOT / "book/index.md").read_text(encoding="utf-8")
+    rows = re.findall(r"(?m)^\| \[.*", index.partition("## The map")[2].partition("\n## ")[0])
+    pages = [page for row in rows for page in re.findall(r"notebooks/(\w+)\.ipynb", row)]
+    assert Counter(pages) == SYSTEMS and len(pages) == len(rows)
+    contents = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    assert set(pages) <= set(re.findall(r"file: notebooks/(\w+)", contents))
+    claimed = re.findall(r"{verdict}`([\w-]+)`", index)
+    known = findings.findings()
+    assert all(known[claim]["page"] in pages for claim in claimed)
+
+
 def test_no_setting_of_the_book_stands_twice():
     """The last one would win without a word."""
 

@@ -21,6 +21,7 @@ OTHER = {  # those that take longest first
     "pscgan": {"noise_scale": 0.5, "average": 2},
     "langevin": {"subject": "faces", "way": "coarse to fine", "beta": 0.3, "count": 8},
     "stochastic_denoiser": {"sigma": 25.0, "denoiser": "tnrd", "levels": 5, "image": "brick"},
+    "from_diffusion": {"sigma": 50.0, "samples": 3, "tau": 0.005, "draws": 60, "image": "brick"},
     "adaptation": {"image": "brick", "kind": "internal", "model": "drunet-lite", "sigma": 25.0},
     "tnrd": {"model": "tnrd-7x7", "sigma": 50.0, "stage": 2, "peak": 1.0, "image": "grass"},
     "super_resolution": {

@@ -3,12 +3,13 @@
 ``{ledger} sources`` lists every published number of ``data/published.yml`` that was tested and every case of the
 sources' claims of ``data/claims.yml``, ``{ledger} ours`` this study's own hypotheses, ``{ledger} numbers`` the numbers
 that were not tested and ``{ledger} sentences`` all other sentences that could be (``data/statements.yml``). Verdicts on
-claims are what the executed pages left in their outputs' metadata.
+claims are what the executed pages left in their outputs' metadata. The role ``verdict`` prints one in a sentence.
 """
 
 import html
 import json
 from collections import Counter
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -17,7 +18,7 @@ from docutils import nodes
 from quotations import marked
 from sphinx.errors import NoUri
 from sphinx.util import logging
-from sphinx.util.docutils import SphinxDirective
+from sphinx.util.docutils import SphinxDirective, SphinxRole
 from status_table import heading
 
 from anisodiff.data.provenance import ROOT
@@ -97,7 +98,7 @@ class Ledger(SphinxDirective):
         )
 
     def _findings(self, which: str):
-        reached, everything = self._verdicts(), findings.everything()
+        reached, everything = verdicts(self.env), findings.everything()
         for name, known in everything[which].items():
             for case in findings.cases(known):
                 found = reached.get(name, {}).get(case)
@@ -170,27 +171,53 @@ class Ledger(SphinxDirective):
         notebook = json.loads(path.read_text(encoding="utf-8"))
         return Html(self._link(name, heading(notebook, name)))
 
-    def _verdicts(self) -> dict:
-        """What the executed pages found, by claim and case."""
-        found = {}
-        for name in self.env.external_site_map:
-            path = Path(self.env.doc2path(name))
-            if path.suffix == ".ipynb":
-                self.env.note_dependency(str(path))
-                for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-                    for output in cell.get("outputs", []):
-                        for claim, by_case in (
-                            output.get("metadata", {}).get("verdicts", {}).items()
-                        ):
-                            found.setdefault(claim, {}).update(by_case)
-        return found
-
     def _link(self, page: str, title: str = "page") -> str:
         try:
             address = self.env.app.builder.get_relative_uri(self.env.docname, page)
         except NoUri:  # on paper
             return html.escape(title)
         return f'<a href="{address}">{html.escape(title)}</a>'
+
+
+class VerdictRole(SphinxRole):
+    """``{verdict}`CLAIM```: the verdict on a claim, in its colour; how many cases have each where they differ."""
+
+    def run(self):
+        found = verdicts(self.env).get(self.text)
+        if not found:
+            logger.warning(
+                "verdict: no page gave one on %r", self.text, location=self.get_location()
+            )
+            return [nodes.problematic(self.rawtext, f"[{self.text}]")], []
+        count = Counter(one["verdict"] for one in found.values())
+        said = OURS if self.text in findings.everything()["ours"] else {}
+        parts = []
+        for reached, cases in count.most_common():
+            often = f"{cases} " if len(count) > 1 else ""
+            classes = ["verdict", reached.replace(" ", "-")]
+            parts += [nodes.inline("", often + said.get(reached, reached), classes=classes)]
+            parts += [nodes.Text(" ")]
+        return parts[:-1], []
+
+
+def verdicts(env) -> dict:
+    """What the executed pages found, by claim and case."""
+    found = {}
+    for name in env.external_site_map:
+        path = Path(env.doc2path(name))
+        if path.suffix == ".ipynb":
+            env.note_dependency(str(path))
+            for claim, by_case in _of_page(path, path.stat().st_mtime_ns):
+                found.setdefault(claim, {}).update(by_case)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _of_page(path: Path, changed: int) -> list[tuple[str, dict]]:
+    """The verdicts of an executed notebook; ``changed`` is the file's time."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    outputs = (output for cell in cells for output in cell.get("outputs", []))
+    return [one for of in outputs for one in of.get("metadata", {}).get("verdicts", {}).items()]
 
 
 def _entries(tested: bool) -> list[ledger.Entry]:
@@ -264,5 +291,6 @@ def load_math(app, doctree):
 
 def setup(app):
     app.add_directive("ledger", Ledger)
+    app.add_role("verdict", VerdictRole())
     app.connect("doctree-read", load_math)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

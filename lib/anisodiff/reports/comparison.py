@@ -130,10 +130,13 @@ def promises(model: str) -> tuple[str, ...]:
     if fixed.get("differences") and fixed["reaction"] == "none":
         return ("mean", "range") if fixed.get("functions") == "rising" else ("mean",)
     module = restorers.load(model, "gaussian", 25).module
-    if not isinstance(module, Diffusion):
-        return ()
-    g = module.diffusivity
-    stable = not g.signed and module.tau * g.bound <= STABLE
+    return kept(module) if isinstance(module, Diffusion) else ()
+
+
+def kept(diffusion: Diffusion) -> tuple[str, ...]:
+    """What a diffusion keeps of every image: the ``mean``, and the ``range`` too within the bound on its step."""
+    g = diffusion.diffusivity
+    stable = not g.signed and diffusion.tau * g.bound <= STABLE
     return ("mean", "range") if stable else ("mean",)
 
 

@@ -20,9 +20,9 @@ WHOLE = 256  # side of what is shown of a photograph, pixels
 SIDE = 96  # of what is filmed
 
 
-def heat(at: Problem) -> Restorer:
+def heat(at: Problem, steps: int = 1) -> Restorer:
     """The heat equation, in steps of TAU."""
-    return _diffusion(Constant(), at, 1, TAU)
+    return _diffusion(Constant(), at, steps, TAU)
 
 
 def classic(at: Problem, lambda_: float, steps: int = 1, tau: float = TAU) -> Restorer:
@@ -30,10 +30,10 @@ def classic(at: Problem, lambda_: float, steps: int = 1, tau: float = TAU) -> Re
     return _diffusion(PeronaMalik(lambda_), at, steps, tau)
 
 
-def part(image: str) -> np.ndarray:
-    """What is filmed of a photograph: of its centred square the middle of the top, (SIDE, SIDE)."""
-    left = (WHOLE - SIDE) // 2
-    return records.photograph(image, side=WHOLE)[:SIDE, left : left + SIDE]
+def part(image: str, rows: int = SIDE, columns: int = SIDE) -> np.ndarray:
+    """What is filmed of a photograph: of its centred square the middle of the top, (rows, columns)."""
+    left = (WHOLE - columns) // 2
+    return records.photograph(image, side=WHOLE)[:rows, left : left + columns]
 
 
 def films(image: str, sigma: float, seed: int) -> list[tuple[str, list[tuple[str, str]], int]]:

@@ -3,7 +3,7 @@
 from .drawn import carry
 from .house import DPI, WIDTH, recolour, show, use_style
 from .palette import DARK, MUTED, PAPER, look, ordered
-from .plots import GMap, curves, gains, heat_map, images, interval, label
+from .plots import GMap, coarse, curves, gains, heat_map, images, interval, label
 
 __all__ = [
     "DARK",
@@ -13,6 +13,7 @@ __all__ = [
     "WIDTH",
     "GMap",
     "carry",
+    "coarse",
     "curves",
     "gains",
     "heat_map",
