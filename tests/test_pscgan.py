@@ -220,3 +220,14 @@ def test_draws_are_made_a_few_at_a_time_and_the_same_again():
     first, again = (recorded.drawn(module, given, recorded.AT_ONCE + 1) for _ in range(2))
     assert first.shape == (recorded.AT_ONCE + 1, 3, 32, 32) and np.array_equal(first, again)
     assert len(np.unique(first[:, 0, 0, 0])) == len(first)
+
+
+def test_with_a_strong_critic_all_draws_of_one_number_have_the_right_mean_and_variance():
+    """As recorded; weighted as on images, the error leaves the variance of the mean of all answers."""
+    known = recorded.read("known")
+    whole = known[known.y.isna()].set_index("label")
+    apart = (whole["mean"] - whole["true mean"]).abs() / whole["true variance"] ** 0.5
+    ratio = whole.variance / whole["true variance"]
+    assert apart["critic weighted more"] < 0.1
+    assert ratio["critic weighted more"] == pytest.approx(1, abs=0.1)
+    assert ratio["weighted as on images"] < 0.7
