@@ -138,9 +138,10 @@ def measured(clean: np.ndarray, sigma: float, split: str = "test") -> Measuremen
 
 def generator(model: str, sigma: float, scale: float = 1.0) -> Generator:
     """A generator of the study, its noise scaled."""
-    method = restorers.load(model, "gaussian", sigma).method
-    method.noise_scale = scale
-    return method
+    trained = restorers.load(model, "gaussian", sigma).method
+    scaled = Generator(noise_scale=scale)
+    scaled.load_state_dict(trained.state_dict())
+    return scaled.eval()
 
 
 def drawn(method: Method, given: Measurement, count: int, seed: int = 0) -> np.ndarray:

@@ -69,7 +69,7 @@ MODELS = {
     "ffdnet-narrow": (GREEN, "p"),
     "ffdnet-narrow-one-level": (PINK, "p"),
     "drunet-lite": (RED, "h"),
-    "drunet-longer": (PINK, "h"),
+    "drunet-longer": (PINK, "8"),
     "drunet-wide": (OCHRE, "h"),
     "tnrd": (RED, ">"),
     "tnrd-7x7": (BLUE, "X"),
