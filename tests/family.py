@@ -20,6 +20,7 @@ from anisodiff.methods.denoisers.dncnn import DnCNN
 from anisodiff.methods.denoisers.drunet import DRUNet
 from anisodiff.methods.denoisers.ffdnet import FFDNet
 from anisodiff.methods.denoisers.identity import Identity
+from anisodiff.methods.denoisers.latent import Autoencoder, LatentDenoiser
 from anisodiff.methods.denoisers.median import Median
 from anisodiff.methods.denoisers.released import ReleasedPeronaMalik
 from anisodiff.methods.denoisers.rescaled import Rescaled
@@ -192,6 +193,8 @@ DENOISERS = {
     "dct": lambda: seeded(DCT, 4, "each", adaptive=True),
     "ffdnet": lambda: seeded(FFDNet, 4, 6),
     "drunet": lambda: seeded(DRUNet, (4, 6)),
+    "autoencoder": lambda: seeded(Autoencoder, width=4),
+    "latent": lambda: seeded(LatentDenoiser, Autoencoder(width=4), (4, 6)),
     "drunet-biased": lambda: seeded(DRUNet, (4, 6), biased=True),
     "any-level": lambda: AnyLevel({15.0: seeded(DnCNN, 4, 6), 40.0: seeded(DnCNN, 3, 4)}),
     "rescaled": lambda: Rescaled(seeded(DnCNN, 4, 6), 0.5),

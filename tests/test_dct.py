@@ -7,7 +7,8 @@ from family import noise, photograph
 from scipy.fft import dctn, idctn
 
 from anisodiff.methods.denoisers.dct import DCT, LEARNED_BY, hard, smooth, soft, straight
-from anisodiff.training.objectives import Batch, Search, objective_for
+from anisodiff.training.loop import objective_for
+from anisodiff.training.objectives import Batch, Search
 
 SIGMA = 25.0
 

@@ -20,8 +20,8 @@ from anisodiff.metrics import distortion
 from anisodiff.problems import PROBLEMS, problem
 from anisodiff.study import catalogue
 from anisodiff.training import loop
+from anisodiff.training.adversarial import Adversarial
 from anisodiff.training.batches import Batches, Problems
-from anisodiff.training.objectives import Adversarial
 
 KEEP_A_CONSTANT = {"identity", "median", "released", *METHODS, "diffusion"}
 ANY_SIZE = [(1, 1), (1, 9), (2, 7), (37, 21)]

@@ -12,8 +12,10 @@ from anisodiff.metrics.generative import sliced_wasserstein
 from anisodiff.problems import PROBLEMS, problem
 from anisodiff.reports import pscgan as recorded
 from anisodiff.training import loop
+from anisodiff.training.adversarial import Drawn
 from anisodiff.training.batches import Batches, Problems
-from anisodiff.training.objectives import Drawn, Supervised, objective_for
+from anisodiff.training.loop import objective_for
+from anisodiff.training.objectives import Supervised
 
 SETTINGS = {"steps": 4, "rate": 0.002, "every": 2, "batch": 4, "validation": 4}
 SETTINGS |= {"optimiser": "critic"}

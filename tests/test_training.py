@@ -16,16 +16,16 @@ from anisodiff.methods.denoisers.tnrd import TNRD
 from anisodiff.methods.diffusion.scheme import Diffusion
 from anisodiff.problems import PROBLEMS
 from anisodiff.training import loop
+from anisodiff.training.adversarial import Adversarial
 from anisodiff.training.batches import Batches, Problems
+from anisodiff.training.loop import objective_for
 from anisodiff.training.objectives import (
     LOSSES,
-    Adversarial,
     Batch,
     Detection,
     Staged,
     Supervised,
     clipped_psnr,
-    objective_for,
     restored,
 )
 

@@ -13,7 +13,8 @@ from anisodiff.methods.diffusion import experts
 from anisodiff.methods.diffusion.kernels import explicit, splines
 from anisodiff.methods.diffusion.scheme import Diffusion, explicit_step
 from anisodiff.study import restorers, runs
-from anisodiff.training.objectives import Batch, objective_for
+from anisodiff.training.loop import objective_for
+from anisodiff.training.objectives import Batch
 
 LEVELS = (15, 25, 50)
 

@@ -14,7 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..data import collections, provenance
 from ..methods.restorer import Restorer
 from ..study import catalogue, evaluation, restorers, runs, store
-from ..training.objectives import Batch, objective_for
+from ..training.loop import objective_for
+from ..training.objectives import Batch
 
 SIDE = 256  # pixels
 COLUMNS = ["model", "level", "parameters", "operations", "seconds", "training", "step"]

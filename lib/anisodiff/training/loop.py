@@ -9,8 +9,9 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from .adversarial import Adversarial, Against, Drawn
 from .batches import Batches
-from .objectives import Batch, Objective, objective_for
+from .objectives import Batch, Coded, Detection, Objective, Search, Staged, Supervised
 
 FALL = 1.0  # dB below its best on held-out images, from where some trainings do not come back
 
@@ -24,6 +25,21 @@ def begin(build: Callable[[], nn.Module], settings: dict, seed: int) -> Objectiv
     torch.manual_seed(seed)
     module = build().to(memory_format=torch.channels_last)  # a quarter faster
     return objective_for(module, settings)
+
+
+def objective_for(module: nn.Module, settings: dict) -> Objective:
+    """The objective that suits a module: what the settings say, else what the module has."""
+    if settings.get("optimiser") == "search":
+        return Search(module, settings)
+    if "greedy" in settings:
+        return Staged(module, settings)
+    if "against" in settings:
+        return Against(module, settings)
+    if hasattr(module, "discriminator"):
+        return (Drawn if getattr(module, "samples", False) else Adversarial)(module, settings)
+    if hasattr(module, "coded"):
+        return Coded(module, settings)
+    return (Detection if hasattr(module, "loss") else Supervised)(module, settings)
 
 
 def train(

@@ -14,8 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss, mse_loss
 
-from ..metrics.generative import sliced_wasserstein
-
 ITERATIONS = 10  # of L-BFGS, at most, in one step
 
 OPTIMISERS = {
@@ -166,15 +164,15 @@ class Supervised(Objective):
     Raises ValueError for an unknown loss.
     """
 
-    def __init__(self, module: nn.Module, settings: dict):
+    def __init__(self, module: nn.Module, settings: dict, beside: nn.Module | None = None):
         name = settings.get("loss", "mse")
         if name not in LOSSES:
             raise ValueError(f"unknown loss {name!r}; there are: {', '.join(LOSSES)}")
         self.distance = LOSSES[name]
-        super().__init__(module, settings)
+        super().__init__(module, settings, beside)
 
     def loss(self, batch: Batch) -> Tensor:
-        with _products(batch, self.settings):
+        with products(batch, self.settings):
             u = restored(self.module, batch)
         return self.distance(u, batch.clean)
 
@@ -256,37 +254,19 @@ class Search(Supervised):
         return {"loss": min(losses)}
 
 
-class Adversarial(Objective):
-    """A module's own losses against a discriminator, which learns beside it and is left behind.
-
-    ``module.losses(discriminator, f, clean)`` gives that of the generator and that of the discriminator, each with a
-    gradient for its own parameters alone. ``half`` as in :class:`Supervised`.
-    """
-
-    def __init__(self, module: nn.Module, settings: dict):
-        self.discriminator = module.discriminator()
-        super().__init__(module, settings, beside=self.discriminator)
+class Coded(Supervised):
+    """The same on codes, where a module works on these: ``module.coded(clean, degraded)`` gives both for a batch."""
 
     def loss(self, batch: Batch) -> Tensor:
-        with _products(batch, self.settings):
-            return sum(self.module.losses(self.discriminator, batch.degraded, batch.clean))
+        return super().loss(self._coded(batch))
 
     def score(self, batch: Batch) -> float:
-        return clipped_psnr(self.module, batch)
+        return super().score(self._coded(batch))
 
-
-class Drawn(Adversarial):
-    """The same for a module that draws its answers; scored by minus the distance of their patches from those of clean
-    crops (:func:`~anisodiff.metrics.generative.sliced_wasserstein`), which a mean of many answers is far from.
-    """
-
-    measure = "likeness"
-    falls_back = False
-
-    def score(self, batch: Batch) -> float:
-        with torch.inference_mode():
-            made = restored(self.module.eval(), batch).clamp(0, 255)
-        return -sliced_wasserstein(*(of[:, 0].cpu().numpy() for of in (made, batch.clean)))
+    def _coded(self, batch: Batch) -> Batch:
+        with products(batch, self.settings):
+            code, noisy = self.module.coded(batch.clean, batch.degraded)
+        return Batch(code, noisy, batch.sigma)
 
 
 class Detection(Objective):
@@ -303,25 +283,7 @@ class Detection(Objective):
             return -float(self.module.eval().loss(batch.degraded, batch.clean))
 
 
-def objective_for(module: nn.Module, settings: dict) -> Objective:
-    """The objective that suits a module: adversarial where it has a discriminator, its own where it has a loss, and
-    stage by stage or a search where the settings say so."""
-    against = Drawn if getattr(module, "samples", False) else Adversarial
-    suits = (
-        Search
-        if settings.get("optimiser") == "search"
-        else Staged
-        if "greedy" in settings
-        else against
-        if hasattr(module, "discriminator")
-        else Detection
-        if hasattr(module, "loss")
-        else Supervised
-    )
-    return suits(module, settings)
-
-
-def _products(batch: Batch, settings: dict) -> torch.autocast:
+def products(batch: Batch, settings: dict) -> torch.autocast:
     """Within it products are in bfloat16, where the settings ask for ``half``."""
     half = settings.get("half", False)
     return torch.autocast(batch.clean.device.type, torch.bfloat16, enabled=half)
