@@ -184,7 +184,4 @@ def path() -> Path:
 
 def read(use: str) -> pd.DataFrame:
     """The recorded rows of a use: ``tried``, ``drawn``, ``training`` or ``circle``."""
-    store.check(path())
-    provenance.note(path())
-    table = pd.read_csv(path())
-    return table[table.use == use].dropna(axis=1, how="all")
+    return evaluation.read_rows(path(), use)

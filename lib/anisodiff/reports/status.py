@@ -12,6 +12,7 @@ from . import (
     costs,
     kernels,
     langevin,
+    latent,
     plug_and_play,
     proposals,
     pscgan,
@@ -42,7 +43,7 @@ def artefacts() -> dict[str, Artefact]:
         of_pages = (plug_and_play, super_resolution, kernels, svd_samplers, adaptation, similarity)
         found += [
             page.artefact()
-            for page in (*of_pages, stochastic_denoiser, langevin, pscgan, proposals)
+            for page in (*of_pages, stochastic_denoiser, langevin, pscgan, proposals, latent)
         ]
     if budgets.compared("pixels"):
         found.append(budgets.artefact())

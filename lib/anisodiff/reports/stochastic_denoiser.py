@@ -254,7 +254,4 @@ def path() -> Path:
 
 def read(use: str) -> pd.DataFrame:
     """The recorded rows of a use: ``known``, ``told`` or ``photographs``."""
-    store.check(path())
-    provenance.note(path())
-    table = pd.read_csv(path(), dtype={"image": str})
-    return table[table.use == use].dropna(axis=1, how="all")
+    return evaluation.read_rows(path(), use)

@@ -189,6 +189,14 @@ def write_scores(
     store.record(made, facts)
 
 
+def read_rows(path: Path, use: str) -> pd.DataFrame:
+    """The rows of a ``use`` of a recorded table, without empty columns; OSError for a damaged one."""
+    store.check(path)
+    provenance.note(path)
+    table = pd.read_csv(path, dtype={"image": str})
+    return table[table.use == use].dropna(axis=1, how="all")
+
+
 def read_scores(collection: str, model: str, kind: str) -> pd.DataFrame:
     """The recorded scores of a model; FileNotFoundError says which there are."""
     return _table(*_recorded(collection, model, kind)).copy(
