@@ -92,6 +92,7 @@ def test_a_training_by_its_hours(monkeypatch):
     monkeypatch.setattr(ffdnet.restorers, "load", lambda model: SimpleNamespace(header=header))
     assert ffdnet.curve("drunet-lite").hours.tolist() == [0, 0.5, 2]
     assert ffdnet.curve("drunet-longer").hours.tolist() == [2, 2.5, 4], "which goes on from it"
+    assert ffdnet.curve("drunet-longest").hours.tolist() == [4, 4.5, 6], "and from that"
 
 
 def test_what_changes_is_told_from_what_stays():

@@ -59,8 +59,9 @@ def measure(name: str, level: float) -> tuple:
     if run.makes == "train" and not uneven:
         one = step(run, restorer.module)
         took = one * run.settings["steps"]
-        if run.continued:  # which was trained before
-            took += step(run.continued, restorer.module) * run.continued.settings["steps"]
+        before = run
+        while before := before.continued:
+            took += step(before, restorer.module) * before.settings["steps"]
     return name, level, restorer.parameters, counted, restoring, took, one
 
 

@@ -48,6 +48,7 @@ NAMES = {  # by the study's name: a reader's, and the page, or the section of on
     "ffdnet-narrow-one-level": ("narrow FFDNet, one level", "ffdnet"),
     "drunet-lite": ("DRUNet-lite", "ffdnet"),
     "drunet-longer": ("DRUNet-lite, trained on", "ffdnet"),
+    "drunet-longest": ("DRUNet-lite, trained on twice", "ffdnet"),
     "drunet-wide": ("DRUNet-wide", "svd_samplers"),
     "tnrd": ("TNRD 5×5", "tnrd"),
     "tnrd-7x7": ("TNRD 7×7", "tnrd"),
