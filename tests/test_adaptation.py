@@ -321,3 +321,19 @@ def test_what_is_recorded_has_a_recipe_of_plain_values():
     assert set(found["starts from"]) >= {"drunet-lite/gaussian", "tnrd/gaussian-50"}
     assert "none" not in found["starts from"].values()
     assert isinstance(made, store.Artefact)
+
+
+def test_gains_by_how_long_a_network_was_trained():
+    brief, lite = recorded.STARTS[0], recorded.MODELS[0]
+    rows = []
+    for kind, names in recorded.STARTED.items():
+        last = recorded.KEPT[kind][-1]
+        for name in names:
+            image = recorded.SOURCES[name].tests[0]
+            rows += [("start", kind, brief, name, image, step, 20 + step) for step in (0, last)]
+            rows += [("course", kind, lite, name, image, step, 25.0) for step in (0, 10, last)]
+    rows += [("start", "external", brief, "page", "another", 0, 99.0)]
+    names = ["use", "kind", "model", "source", "image", "step", "psnr"]
+    found = recorded.starts(pd.DataFrame(rows, columns=names))
+    assert found.gain["page", brief] == 300 and found.gain["brick", brief] == 60
+    assert (found.gain.xs(lite, level="model") == 0).all() and found.before["page", brief] == 20

@@ -75,11 +75,21 @@ SOURCES = {  # of each collection one image a cluster; what is learned from is o
 FOREIGN = tuple(source for source in SOURCES if source != "photographs")
 TRIED = {  # what the shares are chosen by, none of it reported
     "external": (_halves("text", "text"), _halves("gravel", "gravel")),
-    "internal": ("shipped/train/coffee", "bsds500/train/100080", "wheel/gravel/second"),
+    "internal": (
+        "shipped/train/coffee",
+        "wheel/gravel/second",
+        *_of("bsds500/train", "100075", "12074", "151087", "176035", "198023"),
+        *_of("bsds500/train", "232038", "268002", "317080", "376020", "65010"),
+    ),
 }
 TRIED_STEPS = {"external": 150, "internal": 60}
 KEPT = {"external": (0, 10, 30, 100, 200, 300), "internal": (0, 10, 20, 30, 45, 60)}
 LONG = ("page", ("drunet-lite", "tnrd"), (500, 800, 1200))  # to see overfitting
+STARTS = (
+    "drunet-brief",
+    "drunet-longest",
+)  # the first of MODELS, trained for a short and a long time
+STARTED = {"external": ("hubble_deep_field", "page"), "internal": ("brick",)}
 EVERY, ADAPTED = 2, ("drunet-lite", "tnrd")  # images of BSD68, and by whom
 
 
@@ -221,7 +231,38 @@ def of_model(model: str) -> pd.DataFrame:
     return pd.concat(found).assign(model=model)
 
 
+def of_start(model: str) -> pd.DataFrame:
+    """The trials of a model of STARTS, and its courses on STARTED at the shares that they choose, as use ``start``."""
+    found = [trials(model, kind) for kind in TRIED]
+    tried = pd.concat(found)
+    for kind, name in ((kind, name) for kind, names in STARTED.items() for name in names):
+        share, source, ends = share_of(tried, model, kind), SOURCES[name], (0, KEPT[kind][-1])
+        (image,) = source.tests
+        table = (
+            external(model, source, share, ends)
+            if kind == "external"
+            else internal(model, image, share, ends)
+        )
+        table = table[table.image == image]
+        found.append(table.assign(share=share, kind=kind, use="start", source=name))
+    return pd.concat(found).assign(model=model)
+
+
 # What a page reads
+
+
+def starts(table: pd.DataFrame) -> pd.DataFrame:
+    """``before``, ``after`` and ``gain`` in dB by source and model, of STARTS and the first of MODELS."""
+    rows = table[table.use.isin(("start", "course")) & table.model.isin((MODELS[0], *STARTS))]
+    found = []
+    for kind, names in STARTED.items():
+        for (source, model), own in rows[rows.kind == kind].groupby(["source", "model"]):
+            if source in names:
+                of = own[own.image == SOURCES[source].tests[0]].set_index("step").psnr
+                row = {"before": of[0], "after": of[KEPT[kind][-1]]}
+                found.append({"source": source, "model": model, **row})
+    found = pd.DataFrame(found).set_index(["source", "model"])
+    return found.assign(gain=found.after - found.before)
 
 
 def gains(table: pd.DataFrame, kind: str) -> pd.DataFrame:
@@ -288,6 +329,7 @@ def artefact() -> store.Artefact:
         for level in restorers.levels_with_weights(model, "gaussian")
         if (run := runs.Run(model, "gaussian", level)).makes
     }
+    used |= {run.name: run for run in (runs.Run(model, "gaussian", SIGMA) for model in STARTS)}
 
     def recipe() -> dict:
         names = {one.rpartition("/")[0] for one in _addresses() if not one.startswith("wheel/")}
@@ -298,6 +340,7 @@ def artefact() -> store.Artefact:
             "steps": [KEPT, TRIED_STEPS, LONG],
             "shares": list(SHARES),
             "photographs": [EVERY, list(ADAPTED)],
+            "started": STARTED,
             "models": {model: runs.Run(model, "gaussian", 25).entry.made_of for model in MODELS},
             "collections": {name: collections.fingerprint(name) for name in sorted(names)},
             "starts from": {name: store.content(run.weights) for name, run in used.items()},
@@ -307,7 +350,7 @@ def artefact() -> store.Artefact:
         name="scores/adaptation",
         path=path(),
         recipe=recipe,
-        roots=(f"{__name__}.of_model",),
+        roots=(f"{__name__}.of_model", f"{__name__}.of_start"),
         starts_from=tuple(run.artefact() for run in used.values()),
         make=record,
         probe=probe,
@@ -336,7 +379,7 @@ def record() -> None:
     """Adapt all models and write the table with its record."""
     provenance.used.clear()
     stamp, start = provenance.stamp(), time.monotonic()
-    table = pd.concat([of_model(model) for model in MODELS])
+    table = pd.concat([*map(of_model, MODELS), *map(of_start, STARTS)])
     evaluation.write_scores(table[COLUMNS], artefact(), start, stamp)
 
 
