@@ -144,3 +144,9 @@ def test_the_same_generator_draws_the_same_images_and_none_is_refused():
     ):
         with pytest.raises(ValueError, match=message):
             make()
+
+
+def test_the_mean_of_ever_more_samples_by_those_of_few():
+    error = {n: pd.Series({"a": 1e-3 + 2e-3 / n, "b": 4e-3 + 1e-3 / n}) for n in (1, 2, 8)}
+    found = recorded.of_all(-10 * np.log10(pd.DataFrame(error)))
+    assert found.to_dict() == pytest.approx({"a": 30, "b": -10 * np.log10(4e-3)})

@@ -104,6 +104,14 @@ def misfit(images: torch.Tensor, given: Measurement) -> float:
     return float(apart.square().mean().sqrt() / given.problem.sigma)
 
 
+def of_all(psnr: pd.DataFrame) -> pd.Series:
+    """The PSNR (dB) that the mean of ever more samples would have, by image, from that of means of few: a column for
+    each number n of them. Their squared error is taken for ``a + b / n``, by least squares."""
+    design = np.stack([np.ones(psnr.shape[1]), 1 / psnr.columns.to_numpy(float)], 1)
+    (remains, _), *_ = np.linalg.lstsq(design, 10 ** (-psnr.to_numpy().T / 10), rcond=None)
+    return pd.Series(-10 * np.log10(remains), psnr.index)
+
+
 def photographs() -> list[collections.Image]:
     """Those of COLLECTION that are recorded."""
     return collections.load(COLLECTION)[::EVERY]
