@@ -15,7 +15,7 @@ from anisodiff.methods.denoisers.ffdnet import FFDNet
 from anisodiff.metrics.distortion import clipped_psnr
 from anisodiff.problems import parse, problem
 from anisodiff.reports import adaptation as recorded
-from anisodiff.reports import similarity, status
+from anisodiff.reports import adapted, similarity, status
 from anisodiff.study import restorers, store
 from anisodiff.training import adaptation
 from anisodiff.training.adaptation import Adaptation
@@ -275,14 +275,14 @@ def test_the_rate_is_that_of_the_best_trials_and_gains_are_those_of_the_last_ste
     names = ["use", "kind", "model", "source", "image", "share", "step", "psnr"]
     table = pd.DataFrame(rows, columns=names)
     assert recorded.share_of(table, "m", "external") == 1e-3
-    found = recorded.gains(table, "external")
+    found = adapted.gains(table, "external")
     assert found.gain.to_dict() == {
         ("m", "page", "wheel/page/second"): 2,
         ("m", "page", "wheel/page/first"): 5,
     }
-    long = recorded.overfitting(table, "m")
+    long = adapted.overfitting(table, "m")
     assert list(long.learned) == [20, 25, 0] and list(long.other) == [20, 22, 0]
-    assert recorded.by_step(table, "m", "external", "page").to_dict() == {0: 0, last: 2}
+    assert adapted.by_step(table, "m", "external", "page").to_dict() == {0: 0, last: 2}
 
 
 def test_gains_are_held_against_those_by_an_unrelated_photograph():
@@ -302,16 +302,16 @@ def test_gains_are_held_against_those_by_an_unrelated_photograph():
     ]
     names = ["use", "kind", "model", "source", "image", "step", "psnr"]
     table = pd.DataFrame(rows, columns=names)
-    found = recorded.foreign(table)
+    found = adapted.foreign(table)
     assert found.gain.to_list() == [3, 4] and found.unrelated.to_list() == [1, 1]
-    assert recorded.apart(found, "gain", "n", "m").to_dict() == {text.tests[0]: 1}
-    assert recorded.on_photographs(table).gain.to_list() == [-2, 0.5, -2, 0.5]
+    assert adapted.apart(found, "gain", "n", "m").to_dict() == {text.tests[0]: 1}
+    assert adapted.on_photographs(table).gain.to_list() == [-2, 0.5, -2, 0.5]
 
 
 def test_a_correlation_is_paired_by_the_image():
     names = [f"i{number}" for number in range(30)]
     gain = pd.Series(np.arange(30.0), names)
-    mean, low, high = recorded.correlation(gain, 2 * gain[::-1] + 1)
+    mean, low, high = adapted.correlation(gain, 2 * gain[::-1] + 1)
     assert mean == pytest.approx(1) and low == pytest.approx(1) and high == pytest.approx(1)
 
 
@@ -334,6 +334,6 @@ def test_gains_by_how_long_a_network_was_trained():
             rows += [("course", kind, lite, name, image, step, 25.0) for step in (0, 10, last)]
     rows += [("start", "external", brief, "page", "another", 0, 99.0)]
     names = ["use", "kind", "model", "source", "image", "step", "psnr"]
-    found = recorded.starts(pd.DataFrame(rows, columns=names))
+    found = adapted.starts(pd.DataFrame(rows, columns=names))
     assert found.gain["page", brief] == 300 and found.gain["brick", brief] == 60
     assert (found.gain.xs(lite, level="model") == 0).all() and found.before["page", brief] == 20
