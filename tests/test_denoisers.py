@@ -189,7 +189,7 @@ def test_the_loop_trains_against_a_discriminator_and_leaves_it_behind(tmp_path):
     batches = Batches(collections.load("shipped/train"), problems, crop=32, seed=0)
     objective = Adversarial(CNCL(2, 3), settings)
     judge = [parameter.clone() for parameter in objective.discriminator.parameters()]
-    facts = loop.train(objective, batches, tmp_path / "checkpoint.pt", "cncl")
+    facts = loop.train(objective, batches, tmp_path / "checkpoint", "cncl")
     assert facts["validation_psnr"] > facts["curve"][0][2]
     assert set(objective.module.state_dict()) == set(CNCL(2, 3).state_dict())
     learned = zip(judge, objective.discriminator.parameters(), strict=True)

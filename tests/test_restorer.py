@@ -16,7 +16,7 @@ from anisodiff.methods.diffusion.classic import PeronaMalik
 from anisodiff.methods.diffusion.scheme import Diffusion
 from anisodiff.metrics import distortion
 from anisodiff.problems import problem
-from anisodiff.study import catalogue, restorers, weights
+from anisodiff.study import catalogue, restorers, store, weights
 from anisodiff.study.runs import Run
 
 
@@ -34,7 +34,8 @@ def build(lambda_=20.0):
 
 def write(run, lambda_=20.0):
     module = catalogue.entry("perona-malik").build(build(lambda_))
-    weights.write(run.weights, module, {"build": build(lambda_)})
+    header = {"build": build(lambda_), "run": {"model": run.model}}
+    weights.write(run.weights, module, header)
 
 
 # Arrays
@@ -139,6 +140,25 @@ def test_damaged_weights_are_named(elsewhere):
         run.weights.write_bytes(damaged)
         with pytest.raises(OSError, match=r"gaussian-25.safetensors is damaged.*anisodiff fit"):
             anisodiff.load("perona-malik")
+
+
+def test_weights_with_another_header_or_of_another_model_are_named(elsewhere):
+    run = Run("perona-malik", "gaussian", 25)
+    write(run)
+    store.record(run.artefact(), {})
+    recorded = run.weights.read_bytes()
+    write(run, 92.0)
+    with pytest.raises(OSError, match=r"gaussian-25.safetensors is damaged: .* not what was recor"):
+        anisodiff.load("perona-malik")
+    run.weights.write_bytes(recorded)
+    assert anisodiff.load("perona-malik").module.steps == 3
+    other = Run("perona-malik-option-1", "gaussian", 25)
+    other.weights.parent.mkdir()
+    other.weights.write_bytes(recorded)
+    with pytest.raises(
+        OSError, match=r"gaussian-25.safetensors holds the weights of perona-malik:"
+    ):
+        anisodiff.load("perona-malik-option-1")
 
 
 def test_a_failed_write_leaves_what_was_there(monkeypatch, tmp_path):

@@ -10,6 +10,7 @@ import anisodiff
 from anisodiff.data import provenance
 from anisodiff.study import catalogue, code, fitting, restorers, runs, store, weights
 from anisodiff.study.runs import Run
+from anisodiff.training import checkpoints
 from anisodiff.training.batches import Batches
 
 SMOKE = Run("learned-lambda", "gaussian", 25, "smoke")
@@ -119,14 +120,14 @@ def test_a_training_is_repeatable_and_done_once(tuned):
 
 def interrupted(monkeypatch):
     """A fit that is interrupted after its first checkpoint."""
-    save = torch.save
+    write = checkpoints.write
     with monkeypatch.context() as stopped:
 
         def interrupt(*given):
-            save(*given)
+            write(*given)
             raise KeyboardInterrupt
 
-        stopped.setattr(torch, "save", interrupt)
+        stopped.setattr(checkpoints, "write", interrupt)
         with pytest.raises(KeyboardInterrupt):
             fitting.fit(SMOKE)
     return {path.name for path in (provenance.ROOT / "_build/checkpoints").iterdir()}
@@ -152,7 +153,7 @@ def test_a_checkpoint_goes_on_under_the_settings_and_the_code_it_was_made_by(
     changed, tuned, monkeypatch
 ):
     (left,) = interrupted(monkeypatch)
-    assert left == f"learned-lambda-gaussian-25-{store.token(SMOKE.artefact())}.pt"
+    assert left == f"learned-lambda-gaussian-25-{store.token(SMOKE.artefact())}.checkpoint"
     if changed == "settings":
         listed = catalogue.study()["models"]["learned-lambda"]["train"]
         monkeypatch.setitem(listed, "rate", 0.002)
@@ -250,3 +251,15 @@ def test_only_an_oracle_sees_the_clean_image(elsewhere):
         first, second = (one.estimate(clean + 5, truth=of) for of in (clean, clean.T.copy()))
         assert set(first.info) == {"lambda-borders", "lambda-smooth", "share"}
         assert torch.equal(first.image, second.image) == (source != "-true")
+
+
+def test_a_full_disk_when_the_weights_are_written_loses_no_step(tuned, monkeypatch):
+    with monkeypatch.context() as full:
+        full.setattr(
+            weights, "write", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left"))
+        )
+        with pytest.raises(OSError, match="No space left"):
+            fitting.fit(SMOKE)
+    assert drawn(monkeypatch, lambda: fitting.fit(SMOKE)) == []
+    assert SMOKE.weights.is_file()
+    assert not list((provenance.ROOT / "_build/checkpoints").iterdir()), "removed at the end"

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 from torch import nn
@@ -37,6 +38,7 @@ def fit(run: Run, device: str | None = None) -> None:
     large = run.weights.stat().st_size > weights.SHIPPED or not run.entry.shipped
     found = {"seconds": header["seconds"]} | stamp | ({"header": header} if large else {})
     store.record(run.artefact(), found)
+    _checkpoint(run).unlink(missing_ok=True)  # last: nothing is lost where the disk is full
 
 
 def tune(run: Run, collection: str = "", side: int = 256, **other) -> tuple[nn.Module, dict]:
@@ -72,15 +74,19 @@ def train(run: Run, device: str = "cpu") -> tuple[nn.Module, dict]:
     """Minimise the run's objective over random degraded crops; the module and what there is to say of it."""
     objective, arguments = _begin(run)
     batches = _batches(run, run.collection, run.settings["crop"])
-    file = f"{run.name.replace('/', '-')}-{store.token(run.artefact())}.pt"
-    checkpoint = provenance.ROOT / "_build/checkpoints" / file
-    facts = loop.train(objective, batches, checkpoint, run.name, device)
+    facts = loop.train(objective, batches, _checkpoint(run), run.name, device)
     module = objective.module.cpu()
     module.load_state_dict(
         weights.stored(module)
     )  # in half precision: what is kept is what is scored
     score = objective.score(batches.validation(run.settings["validation"]))
     return module, {"build": arguments} | facts | {f"validation_{objective.measure}_stored": score}
+
+
+def _checkpoint(run: Run) -> Path:
+    """Where the state of its training is while it is not complete: a file for each recipe and code."""
+    name = f"{run.name.replace('/', '-')}-{store.token(run.artefact())}.checkpoint"
+    return provenance.ROOT / "_build/checkpoints" / name
 
 
 def probe(run: Run) -> dict[str, float]:

@@ -46,10 +46,21 @@ def build(entry: Entry, arguments: dict):
     return entry.build(arguments | loaded)
 
 
-def _used(path: Path) -> nn.Module:
+def _read(path: Path) -> tuple[dict, dict]:
+    """Tensors and header of weights; OSError for damaged ones, for others than those recorded, and for those of another
+    model than the folder's."""
+    store.check(path)
     tensors, header = weights.read(path)
-    name = header.get("run", header.get("experiment"))["model"]
-    module = catalogue.entry(name).build(header["build"])
+    facts = header.get("run") or header.get("experiment") or {}  # the latter in older headers
+    made = facts.get("model", "no model")
+    if made != path.parent.name:
+        raise OSError(f"{path} holds the weights of {made}: {weights.WAY_OUT}")
+    return tensors, header
+
+
+def _used(path: Path) -> nn.Module:
+    tensors, header = _read(path)
+    module = catalogue.entry(path.parent.name).build(header["build"])
     module.load_state_dict(tensors)
     return module.float().eval().requires_grad_(False)
 
@@ -161,7 +172,7 @@ def levels_with_weights(name: str, problem: str, seed: int = 0) -> list[float]:
 def open_weights(run: Run, given: Problem | None = None, device: str | None = None) -> Restorer:
     """The model of a run with the weights it has on disk, or built of those of the model it starts from."""
     if run.makes:
-        tensors, header = weights.read(run.weights)
+        tensors, header = _read(run.weights)
         made = build(run.entry, header["build"])
         made.load_state_dict(tensors)
         made = made.float()

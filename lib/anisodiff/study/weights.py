@@ -10,6 +10,7 @@ from safetensors.torch import load, save
 from ..data import provenance
 
 SHIPPED = 1_600_000  # bytes; of larger weights the repository holds the record alone
+WAY_OUT = "restore it with git, or delete it and train anew with `anisodiff fit`"
 
 
 def write(path: Path, module: torch.nn.Module, header: dict) -> None:
@@ -39,10 +40,10 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
     except FileNotFoundError:
         raise
     except (SafetensorError, ValueError, KeyError, OSError) as error:
-        raise OSError(f"{path} is damaged ({type(error).__name__}): {_WAY_OUT}") from error
+        raise OSError(f"{path} is damaged ({type(error).__name__}): {WAY_OUT}") from error
     if not intact:
         raise OSError(
-            f"{path} is damaged: its content is not what was written (SHA-256): {_WAY_OUT}"
+            f"{path} is damaged: its content is not what was written (SHA-256): {WAY_OUT}"
         )
     provenance.note(path)
     return tensors, found
@@ -58,9 +59,6 @@ def header(path: Path) -> dict | None:
         return json.loads(path.with_suffix(".json").read_text())["header"]
     except (OSError, ValueError, KeyError):
         return None
-
-
-_WAY_OUT = "restore it with git, or delete it and train anew with `anisodiff fit`"
 
 
 def _header(content: bytes) -> dict:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from . import checkpoints
 from .adversarial import Adversarial, Against, Drawn
 from .batches import Batches
 from .objectives import Batch, Coded, Detection, Objective, Search, Staged, Supervised
@@ -59,7 +60,8 @@ def train(
     Where an objective ``starts`` something else, it does so from the best state so far.
 
     After each score but the first, everything is saved to the file ``checkpoint``. An interrupted
-    training continues from there as if it had not been interrupted; at the end the file is removed.
+    training continues from there as if it had not been interrupted. The file stays at the end: who has written the
+    weights removes it. A damaged one is set aside, with a warning, and the training begins anew.
 
     The facts, by name: ``validation_psnr``, the best score (named after the objective's
     ``measure``); ``curve``, rows of step, loss (None before the first step) and score;
@@ -74,8 +76,7 @@ def train(
     objective.learning.to(device)
     validation = batches.validation(settings["validation"]).to(device)
     done = {"step": 0, "best": -np.inf, "state": None, "curve": [], "seconds": 0.0, "falls": 0}
-    if checkpoint.is_file():
-        saved = torch.load(checkpoint, map_location=device, weights_only=False)  # our own file
+    if saved := checkpoints.read(checkpoint):
         objective.load_state_dict(saved["objective"])
         done |= saved["done"]
     else:  # the untrained model is the one to beat
@@ -104,12 +105,10 @@ def train(
             done["falls"] += 1
         done |= {"step": step + 1, "seconds": time.monotonic() - start}
         bar.set_postfix_str(f"loss {loss:.4g}, validation {score:.4g}")
-        checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        torch.save({"objective": objective.state_dict(), "done": done}, checkpoint)
+        checkpoints.write(checkpoint, {"objective": objective.state_dict(), "done": done})
     bar.close()
 
     module.load_state_dict(done["state"])
-    checkpoint.unlink(missing_ok=True)
     return {
         f"validation_{objective.measure}": done["best"],
         "curve": done["curve"],
