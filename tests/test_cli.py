@@ -189,6 +189,37 @@ def test_planes_of_a_tiff(tmp_path):
     assert np.array_equal(files.read(tmp_path / "in.tif").pixels, COLOUR)
 
 
+@pytest.mark.parametrize("suffix", [".webp", ".bmp", ".pgm", ".ppm"])
+def test_further_kinds_of_files_keep_every_pixel(tmp_path, suffix):
+    for pixels in (GRAY, COLOUR):
+        if (suffix, pixels.ndim) in ((".pgm", 3), (".ppm", 2)):
+            continue
+        PIL.Image.fromarray(pixels).save(tmp_path / f"in{suffix}", lossless=True)
+        picture = files.read(tmp_path / f"in{suffix}")
+        same = pixels if suffix != ".webp" or pixels.ndim == 3 else np.dstack([pixels] * 3)
+        assert np.array_equal(picture.pixels, same)
+        files.write(tmp_path / f"out{suffix}", picture)
+        assert np.array_equal(opened(tmp_path / f"out{suffix}"), same)
+
+
+def test_sixteen_bits_of_a_pgm_are_read(tmp_path):
+    wide = GRAY.astype(np.uint16) * 250
+    content = f"P5 {wide.shape[1]} {wide.shape[0]} 65535\n".encode() + wide.astype(">u2").tobytes()
+    (tmp_path / "in.pgm").write_bytes(content)
+    picture = files.read(tmp_path / "in.pgm")
+    np.testing.assert_allclose(picture.pixels, wide / 257, rtol=1e-6)
+    assert picture.kind == np.uint16
+
+
+def test_of_a_phones_two_pictures_in_a_file_the_first_is_read(tmp_path):
+    first, second = (PIL.Image.fromarray(of) for of in (COLOUR, COLOUR[::-1]))
+    first.save(tmp_path / "in.jpg", "MPO", save_all=True, append_images=[second], quality=95)
+    with PIL.Image.open(tmp_path / "in.jpg") as image:
+        assert image.format == "MPO" and image.n_frames == 2
+    apart = files.read(tmp_path / "in.jpg").pixels.astype(float) - COLOUR
+    assert np.abs(apart).mean() < np.abs(apart[::-1] - COLOUR).mean() / 3
+
+
 def test_a_wide_picture_as_jpeg_and_a_float_one_as_png(tmp_path):
     wide, floats = GRAY.astype(np.uint16) * 257, GRAY + np.float32(0.3)
     files.write(tmp_path / "out.png", files.read(save(tmp_path / "in.npy", floats)))
@@ -513,3 +544,10 @@ def test_evaluate_tells_what_the_eye_may_see(monkeypatch, capsys):
     }
     assert lines["lpips"] == ["0.1250"] * 3
     assert float(lines["q"][0]) > 0 and "psnr" in lines
+
+
+@pytest.mark.parametrize("crop", [-3, 1, 10])
+def test_a_crop_that_cannot_be_scored_is_named_with_what_can(crop, capsys):
+    assert run("evaluate", "perona-malik", "--collection", "shipped/test", "--crop", crop) == 2
+    (line,) = told(capsys)
+    assert f"--crop is 0, for whole images, or at least 11 pixels a side, got {crop}" in line

@@ -102,6 +102,10 @@ def evaluate(asked) -> int:
     from .metrics import statistics
     from .study import evaluation
 
+    if asked.crop and asked.crop < evaluation.SMALLEST:
+        raise ValueError(
+            f"--crop is 0, for whole images, or at least {evaluation.SMALLEST} pixels a side, got {asked.crop}"
+        )
     at = _problem(asked)
     rows = evaluation.evaluate(
         _load(asked),

@@ -2,6 +2,7 @@
 
 =====================  ====================================================================================
 PNG, JPEG, TIFF        8 bits a channel are 0..255 as they are; 16 bits (PNG, TIFF) are divided by 257
+WebP, BMP, PGM, PPM    8 bits a channel; WebP is written without loss; 16 bits (PGM, PPM) are read, 8 written
 TIFF of floats, .npy   taken to be on 0..255 already; neither clipped nor rounded, in or out
 =====================  ====================================================================================
 """
@@ -101,8 +102,13 @@ def _full(kind: np.dtype) -> float:
 
 def _read_pillow(path: Path) -> Picture:
     with Image.open(path) as image:
-        if getattr(image, "n_frames", 1) > 1:
-            raise ValueError(f"it holds {image.n_frames} images")
+        frames = getattr(image, "n_frames", 1)
+        if (
+            frames > 1 and image.format != "MPO"
+        ):  # whose others are a camera's previews of the first
+            raise ValueError(f"it holds {frames} images")
+        if image.format == "PPM" and image.mode == "I":  # 16 bits in 32
+            return _from_file(np.array(image).astype(np.uint16), False, None)
         wide = image.mode.startswith("I;16")
         if not wide and any(
             ";16" in str(tile) for tile in image.tile
@@ -128,8 +134,8 @@ def _writer(form: str, **options):
             raise ValueError(
                 f"{form} holds 1 or 3 channels, not {picture.pixels.shape[2]}: write .npy"
             )
-        if form == "JPEG" and picture.alpha is not None:
-            raise ValueError("JPEG holds no transparency: write PNG or TIFF")
+        if form in ("JPEG", "BMP", "PPM") and picture.alpha is not None:
+            raise ValueError(f"{form} holds no transparency: write PNG or TIFF")
         if picture.kind == np.uint16 and form == "PNG":  # which Pillow writes for gray alone
             buffer.write(
                 imagecodecs.png_encode(np.ascontiguousarray(_for_file(picture, np.uint16)))
@@ -204,11 +210,16 @@ _JPEG = (
     _writer("JPEG", quality=95, subsampling=0),
 )  # the coding must not undo the restoration
 _TIFF = (_read_tiff, _write_tiff)
+_PPM = (_read_pillow, _writer("PPM"))
 SUFFIXES = {
     ".png": _PNG,
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
     ".tif": _TIFF,
     ".tiff": _TIFF,
+    ".webp": (_read_pillow, _writer("WEBP", lossless=True)),
+    ".bmp": (_read_pillow, _writer("BMP")),
+    ".pgm": _PPM,
+    ".ppm": _PPM,
     ".npy": (_read_npy, _write_npy),
 }

@@ -18,6 +18,8 @@ from ..problems import PROBLEMS, Problem, problem, seeded
 from . import catalogue, fitting, restorers, runs, store, tables
 from .tables import COLUMNS
 
+SMALLEST = 11  # pixels a side that SSIM needs
+
 
 def evaluate(
     restorer: Restorer,
