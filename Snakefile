@@ -4,13 +4,25 @@ A page is executed again when the content of what it is made from has changed (i
 lock, what it read the last time) or its parameters, and not otherwise: dates of files decide nothing.
 """
 
+import fcntl
 import hashlib
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
 
 from anisodiff.reports.pages import freshness
+
+# Two builds in one folder would spoil each other. The first holds a lock until it ends; what it starts inherits the word.
+if "ANISODIFF_BUILDS" not in os.environ:
+    Path("_build").mkdir(exist_ok=True)
+    LOCK = open("_build/lock", "w")
+    try:
+        fcntl.flock(LOCK, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit("Another make is building in this folder: wait until it ends, then give the same command again.")
+    os.environ["ANISODIFF_BUILDS"] = "1"
 
 PROFILE = config.get("profile", "quick")
 PAGES = sorted(path.stem for path in Path("notebooks").glob("*.ipynb"))

@@ -3,6 +3,7 @@
 A process that has imported the heavy packages forks for each job, which imports the checkout's library anew.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -398,16 +399,32 @@ def test_the_pipeline_makes_what_a_plan_says_and_marks_count_for_that_plan_alone
         plans.append((checkout / "_build/paper/plan.json").read_text())
     assert json.loads(plans[0])["before"] == {"scores/shipped-test/tv-gaussian": []}
     assert plans[0] != plans[1], "the pipeline names its marks after the plan"
+    done = pipeline(checkout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert table.is_file()
+
+
+def pipeline(checkout):
     words = ["--cores", "1", "--nolock", "--config", "profile=paper", "--", "artefacts"]
-    done = subprocess.run(
+    return subprocess.run(
         [Path(sys.executable).with_name("snakemake"), *words],
         cwd=checkout,
         env=os.environ | {"PYTHONPATH": str(checkout / "lib")},
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert table.is_file()
+
+
+def test_of_two_builds_in_one_folder_the_second_says_so_and_touches_nothing(checkout):
+    (checkout / "_build").mkdir(exist_ok=True)
+    with open(checkout / "_build/lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = pipeline(checkout)
+    assert done.returncode == 1
+    assert (done.stdout + done.stderr).splitlines() == [
+        "Another make is building in this folder: wait until it ends, then give the same command"
+        " again."
+    ]
 
 
 def test_the_plan_of_the_full_study_has_few_edges_and_an_order():

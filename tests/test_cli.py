@@ -1,6 +1,7 @@
 """The command line: files in and out with their range, folders, tables, and errors of one line."""
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -502,6 +503,14 @@ def test_failures_and_interruptions_are_told_in_one_line(monkeypatch, capsys):
         monkeypatch.setattr(fitting, "fit", fail)
         assert run("fit", "learned-lambda") == code
         assert told(capsys) == [f"anisodiff: {said}"]
+
+
+def test_who_asks_the_process_to_end_is_answered_in_one_line(monkeypatch, capsys):
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(fitting, "fit", lambda run, device: signal.raise_signal(signal.SIGTERM))
+    assert run("fit", "learned-lambda") == 143
+    assert told(capsys) == ["anisodiff: terminated"]
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 # The whole, as a process

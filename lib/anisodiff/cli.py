@@ -1,6 +1,7 @@
 """The command line ``anisodiff``: its arguments, and its errors in one line."""
 
 import argparse
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -8,9 +9,14 @@ from pathlib import Path
 from . import commands
 
 
+class Terminated(KeyboardInterrupt):
+    """A scheduler, or somebody, asked the process to end."""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when all went well, 1 when a file of a folder did not, 2 for an error, printed in one line."""
     asked = _parser().parse_args(arguments)
+    before = signal.signal(signal.SIGTERM, _terminate)
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: commands.tell(f"warning: {message}")
         try:
@@ -18,9 +24,18 @@ def main(arguments: list[str] | None = None) -> int:
         except (ValueError, OSError, RuntimeError, MemoryError) as error:
             commands.tell(commands.line(error))
             return 2
+        except Terminated:
+            commands.tell("terminated")
+            return 143
         except KeyboardInterrupt:
             commands.tell("interrupted")
             return 130
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(*_) -> None:
+    raise Terminated
 
 
 def _parser() -> argparse.ArgumentParser:
