@@ -324,7 +324,7 @@ def test_what_is_recorded_has_a_recipe_of_plain_values():
 
 
 def test_gains_by_how_long_a_network_was_trained():
-    brief, lite = recorded.STARTS[0], recorded.MODELS[0]
+    brief, lite = recorded.BRIEF, recorded.MODELS[0]
     rows = []
     for kind, names in recorded.STARTED.items():
         last = recorded.KEPT[kind][-1]

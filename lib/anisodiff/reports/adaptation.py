@@ -84,10 +84,7 @@ TRIED = {  # what the shares are chosen by, none of it reported
 TRIED_STEPS = {"external": 150, "internal": 60}
 KEPT = {"external": (0, 10, 30, 100, 200, 300), "internal": (0, 10, 20, 30, 45, 60)}
 LONG = ("page", ("drunet-lite", "tnrd"), (500, 800, 1200))  # to see overfitting
-STARTS = (
-    "drunet-brief",
-    "drunet-longest",
-)  # the first of MODELS, trained for a short and a long time
+BRIEF = "drunet-brief"  # the first of MODELS, trained for some minutes
 STARTED = {"external": ("hubble_deep_field", "page"), "internal": ("brick",)}
 EVERY, ADAPTED = 2, ("drunet-lite", "tnrd")  # images of BSD68, and by whom
 
@@ -230,8 +227,8 @@ def of_model(model: str) -> pd.DataFrame:
     return pd.concat(found).assign(model=model)
 
 
-def of_start(model: str) -> pd.DataFrame:
-    """The trials of a model of STARTS, and its courses on STARTED at the shares that they choose, as use ``start``."""
+def of_start(model: str = BRIEF) -> pd.DataFrame:
+    """The trials of a model, and its courses on STARTED at the shares that they choose, as use ``start``."""
     found = [trials(model, kind) for kind in TRIED]
     tried = pd.concat(found)
     for kind, name in ((kind, name) for kind, names in STARTED.items() for name in names):
@@ -258,7 +255,8 @@ def artefact() -> store.Artefact:
         for level in restorers.levels_with_weights(model, "gaussian")
         if (run := runs.Run(model, "gaussian", level)).makes
     }
-    used |= {run.name: run for run in (runs.Run(model, "gaussian", SIGMA) for model in STARTS)}
+    brief = runs.Run(BRIEF, "gaussian", SIGMA)
+    used[brief.name] = brief
 
     def recipe() -> dict:
         names = {one.rpartition("/")[0] for one in _addresses() if not one.startswith("wheel/")}
@@ -308,7 +306,7 @@ def record() -> None:
     """Adapt all models and write the table with its record."""
     provenance.used.clear()
     stamp, start = provenance.stamp(), time.monotonic()
-    table = pd.concat([*map(of_model, MODELS), *map(of_start, STARTS)])
+    table = pd.concat([*map(of_model, MODELS), of_start()])
     evaluation.write_scores(table[COLUMNS], artefact(), start, stamp)
 
 

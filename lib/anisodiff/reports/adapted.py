@@ -3,12 +3,12 @@
 import pandas as pd
 
 from ..metrics.statistics import regression
-from .adaptation import FOREIGN, KEPT, LONG, MODELS, SOURCES, STARTED, STARTS
+from .adaptation import BRIEF, FOREIGN, KEPT, LONG, MODELS, SOURCES, STARTED
 
 
 def starts(table: pd.DataFrame) -> pd.DataFrame:
-    """``before``, ``after`` and ``gain`` in dB by source and model, of STARTS and the first of MODELS."""
-    rows = table[table.use.isin(("start", "course")) & table.model.isin((MODELS[0], *STARTS))]
+    """``before``, ``after`` and ``gain`` in dB by source and model, of BRIEF and the first of MODELS."""
+    rows = table[table.use.isin(("start", "course")) & table.model.isin((BRIEF, MODELS[0]))]
     found = []
     for kind, names in STARTED.items():
         for (source, model), own in rows[rows.kind == kind].groupby(["source", "model"]):
