@@ -5,7 +5,6 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.functional import leaky_relu
 
 from ..methods.denoisers.cncl import Discriminator
 
@@ -16,28 +15,32 @@ class Siamese(nn.Module):
     """An encoder E: (B, 1, H, W) of at least 8 x 8 pixels to 64 numbers each; distances are ``d(a, b) = mean (E(a) -
     E(b))^2``. 46 thousand parameters.
 
-    Three strided convolutions, their mean over the image, and a linear layer.
+    Three strided convolutions, their mean over the image, and a linear layer, each followed by batch norm. So each
+    number has mean 0 and variance 1 over the images of a batch: all codes being one, where the loss rests, is no way.
     """
 
     def __init__(self):
         super().__init__()
-        self.layers = nn.ModuleList(
-            nn.Conv2d(inputs, count, 4, stride=2, padding=1)
-            for inputs, count in pairwise((1, 16, 32, 64))
-        )
+        layers = []
+        for inputs, count in pairwise((1, 16, 32, 64)):
+            layers += [
+                nn.Conv2d(inputs, count, 4, stride=2, padding=1),
+                nn.BatchNorm2d(count),
+                nn.LeakyReLU(0.2),
+            ]
+        self.layers = nn.Sequential(*layers)
         self.head = nn.Linear(64, 64)
+        self.standard = nn.BatchNorm1d(64, affine=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        for layer in self.layers:
-            x = leaky_relu(layer(x), 0.2)
-        return self.head(x.mean((2, 3)))
+        return self.standard(self.head(self.layers(x).mean((2, 3))))
 
     def losses(self, u: Tensor, clean: Tensor, f: Tensor) -> tuple[Tensor, Tensor]:
         """Triplet losses ``max(d(x, u) - d(x, x') + 1/2, 0)`` of the restored images and ``max(d(x, x') - d(x, u) +
         1/2, 0)`` of the encoder, where x' is the next clean image; each with a gradient for its own alone."""
         held = {name: of.detach() for name, of in self.named_parameters()}
-        x, made = (functional_call(self, held, (of,)) for of in (clean, u))
-        own_x, own_made = self(clean), self(u.detach())
+        x, made = functional_call(self, held, (torch.cat([clean, u]),)).chunk(2)
+        own_x, own_made = self(torch.cat([clean, u.detach()])).chunk(2)
         return _triplet(x, made, x.roll(1, 0)), _triplet(own_x, own_x.roll(1, 0), own_made)
 
 
