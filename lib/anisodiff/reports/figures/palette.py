@@ -70,7 +70,7 @@ MODELS = {
     "ffdnet-narrow-one-level": (PINK, "p"),
     "drunet-lite": (RED, "h"),
     "drunet-longer": (PINK, "8"),
-    "drunet-longest": (GRAY, "8"),
+    "drunet-longest": (SKY, "8"),
     "drunet-wide": (OCHRE, "h"),
     "tnrd": (RED, ">"),
     "tnrd-7x7": (BLUE, "X"),
