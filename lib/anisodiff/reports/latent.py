@@ -20,11 +20,11 @@ from . import costs, langevin
 SUBJECT = "faces"
 AUTOENCODER, FAMILY = "autoencoder-faces", langevin.SUBJECTS[SUBJECT][3]
 WAYS = {"pixels": (langevin.SUBJECTS[SUBJECT][0], 64), "codes": ("latent-faces", 32)}
-STEPS = (5, 10, 20, 50, 100)
+STEPS = (5, 10, 20, 50)
 LOWEST = (1.0, 4.0, 16.0)  # gray levels, where the steps end, tried on training images
 TRIED_BY = 64  # images drawn
-GROUP, GROUPS = 40, 5  # as many as there are test images; for intervals
-CONTROLS = ("training images", langevin.GAUSSIAN)
+GROUP, GROUPS = 40, 4  # as many as there are test images; for intervals
+TRAINING, TEST, GAUSSIAN = "training images", "test images", langevin.GAUSSIAN  # beside them
 
 
 def sampler(way: str, steps: int, lowest: float) -> DDIM:
@@ -68,32 +68,31 @@ def best(tried: pd.DataFrame, way: str, steps: int) -> float:
     return float(rows.lowest[rows.frechet.idxmin()])
 
 
-def judged(images: np.ndarray, test: np.ndarray, train: np.ndarray, project) -> dict[str, float]:
-    """How far GROUP faces are from as many test images: ``frechet`` on principal components, ``project``, and
-    ``patches``; and ``nearest``, their mean distance to the nearest training image, gray levels."""
+def judged(images: np.ndarray, others: np.ndarray, project) -> dict[str, float]:
+    """How far GROUP faces are from other ones, of the training: ``frechet`` on principal components, ``project``;
+    ``patches``, from as many of them; and ``nearest``, the mean distance to the nearest one, gray levels."""
     return {
-        "frechet": generative.frechet(project(images), project(test)),
-        "patches": generative.sliced_wasserstein(images, test),
-        "nearest": float(generative.nearest(images, train)[1].mean()),
+        "frechet": generative.frechet(project(images), project(others)),
+        "patches": generative.sliced_wasserstein(images, others[: len(images)]),
+        "nearest": float(generative.nearest(images, others)[1].mean()),
     }
 
 
 def rows(tried: pd.DataFrame) -> list[dict]:
-    """:func:`judged` by way, steps and group; of other images beside them; of the test faces by way of their codes."""
+    """:func:`judged` by way, steps and group, beside training images that are not among the others, images with their
+    mean and covariance, and test images; and the latter and training images by way of their codes."""
     train, test = (langevin.real(SUBJECT, split) for split in ("train", "test"))
-    project, count = generative.components(train), GROUP * GROUPS
-    several = {
-        (way, steps): lambda way=way, steps=steps: drawn(way, steps, best(tried, way, steps), count)
-        for way, steps in product(WAYS, STEPS)
-    }
-    chosen = train[np.random.default_rng(0).permutation(len(train))[:count]]
-    several[CONTROLS[0], 0] = lambda: chosen
-    several[CONTROLS[1], 0] = lambda: langevin.gaussian(train, count)
+    count = GROUP * GROUPS
+    some, others = np.split(np.random.default_rng(0).permutation(train), [count])
+    project = generative.components(train, langevin.TRIED_ON)
+    several = {(TRAINING, 0): some, (GAUSSIAN, 0): langevin.gaussian(train, count), (TEST, 0): test}
+    for way, steps in tqdm(list(product(WAYS, STEPS)), desc="faces", unit="setting"):
+        several[way, steps] = drawn(way, steps, best(tried, way, steps), count)
     found = []
-    for (way, steps), make in tqdm(several.items(), desc="faces", unit="setting"):
-        for group, images in enumerate(np.split(make(), GROUPS)):
+    for (way, steps), all_images in several.items():
+        for group, images in enumerate(np.split(all_images, len(all_images) // GROUP)):
             row = {"use": "drawn", "way": way, "steps": steps, "group": group}
-            found.append(row | judged(images, test, train, project))
+            found.append(row | judged(images, others, project))
     for name, clean in {"train": train, "test": test}.items():
         restored = coded(clean)
         scores = [psnr(*pair) for pair in zip(restored, clean, strict=True)]
@@ -109,15 +108,20 @@ def coded(images: np.ndarray) -> np.ndarray:
     return restored[:, 0].clamp(0, 255).numpy()
 
 
-def seconds() -> list[dict]:
-    """What each way takes, measured now: ``training`` in all, of which ``before`` for the autoencoder, and ``step``,
-    one step for one face."""
+def seconds(rounds: int = 5) -> list[dict]:
+    """What each way takes, medians of turns: ``training`` in all, of which ``before`` for the autoencoder, and
+    ``step``, one step of drawing a face."""
+    trained = {way: [network] for way, (network, _) in WAYS.items()}
+    trained["codes"] = [AUTOENCODER, *trained["codes"]]
+    turns = [
+        {way: [_training(name) for name in names] for way, names in trained.items()}
+        for _ in range(rounds)
+    ]
     found = []
-    for way, (network, _) in WAYS.items():
-        several = [network] if way == "pixels" else [AUTOENCODER, network]
-        took = [_training(name) for name in several]
+    for way in WAYS:
+        took = np.median([turn[way] for turn in turns], axis=0)
         draw = partial(drawn, way, 20, 4.0, 10)  # steps, where they end, faces
-        one = np.median([costs.clocked(draw) for _ in range(5)]) / (20 * 10)
+        one = np.median([costs.clocked(draw) for _ in range(rounds)]) / (20 * 10)
         row = {"way": way, "training": sum(took), "before": sum(took[:-1]), "step": one}
         found.append({"use": "seconds"} | row)
     return found
@@ -125,7 +129,7 @@ def seconds() -> list[dict]:
 
 def _training(name: str) -> float:
     run = runs.Run(name, "gaussian", 25)
-    return costs.step(run, restorers.load(name).module) * run.settings["steps"]
+    return costs.step(run, restorers.load(name).module, 9) * run.settings["steps"]
 
 
 def artefact() -> store.Artefact:
@@ -160,7 +164,7 @@ def probe() -> dict[str, float]:
     found = {way: float(drawn(way, 3, 4.0, 2).std()) for way in WAYS}
     image = collections.load("shipped/test")[0]
     crops = collections.random_crops([image], 64, 40, np.random.default_rng(0))
-    apart = judged(crops[:20], crops[20:], crops[20:], generative.components(crops, 5))
+    apart = judged(crops[:20], crops[20:], generative.components(crops, 5))
     return found | {"coded": float(coded(crops).std())} | apart
 
 
