@@ -17,7 +17,7 @@ OTHER = {  # those that take longest first
     "ffdnet": {"sigma": 50.0, "sigma_given": 20.0, "model": "ffdnet-narrow", "image": "brick"},
     "plug_and_play": {"problem": "text", "method": "pnp-admm", "denoiser": "tnrd", "steps": 3},
     "svd_samplers": {"problem": "uniform-blur", "method": "ddrm", "denoiser": "tnrd", "levels": 5},
-    "proposals": {"steps": 3, "eta": 1.0, "count": 5, "critic_weight": 0.001, "image": "brick"},
+    "proposals": {"steps": 3, "eta": 1.0, "count": 5, "critic_weight": 0.01, "image": "brick"},
     "pscgan": {"noise_scale": 0.5, "average": 2},
     "langevin": {"subject": "faces", "way": "coarse to fine", "beta": 0.3, "count": 8},
     "stochastic_denoiser": {"sigma": 25.0, "denoiser": "tnrd", "levels": 5, "image": "brick"},
