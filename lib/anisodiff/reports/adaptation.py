@@ -74,12 +74,7 @@ SOURCES = {  # of each collection one image a cluster; what is learned from is o
 FOREIGN = tuple(source for source in SOURCES if source != "photographs")
 TRIED = {  # what the shares are chosen by, none of it reported
     "external": (_halves("text", "text"), _halves("gravel", "gravel")),
-    "internal": (
-        "shipped/train/coffee",
-        "wheel/gravel/second",
-        *_of("bsds500/train", "100075", "12074", "151087", "176035", "198023"),
-        *_of("bsds500/train", "232038", "268002", "317080", "376020", "65010"),
-    ),
+    "internal": ("shipped/train/coffee", "bsds500/train/100080", "wheel/gravel/second"),
 }
 TRIED_STEPS = {"external": 150, "internal": 60}
 KEPT = {"external": (0, 10, 30, 100, 200, 300), "internal": (0, 10, 20, 30, 45, 60)}
