@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         "input",
         type=Path,
         metavar="INPUT",
-        help="PNG, JPEG, TIFF or .npy (0..255), or a folder of them",
+        help="an image (PNG, JPEG, TIFF, WebP, .npy, ...), or a folder of them",
     )
     restore.add_argument(
         "output",

@@ -103,9 +103,7 @@ def _full(kind: np.dtype) -> float:
 def _read_pillow(path: Path) -> Picture:
     with Image.open(path) as image:
         frames = getattr(image, "n_frames", 1)
-        if (
-            frames > 1 and image.format != "MPO"
-        ):  # whose others are a camera's previews of the first
+        if frames > 1 and image.format != "MPO":  # whose others are a camera's previews
             raise ValueError(f"it holds {frames} images")
         if image.format == "PPM" and image.mode == "I":  # 16 bits in 32
             return _from_file(np.array(image).astype(np.uint16), False, None)
