@@ -7,6 +7,7 @@ from torch.nn.functional import avg_pool2d
 
 from anisodiff.data import collections
 from anisodiff.methods.denoisers.drunet import DRUNet
+from anisodiff.reports import critics as recorded
 from anisodiff.training import critics
 from anisodiff.training.adversarial import Against, likeness
 from anisodiff.training.critics import CRITICS, Patches, Siamese
@@ -114,3 +115,17 @@ def test_the_loss_is_the_error_and_the_weighted_critic():
 def test_an_unknown_critic_is_named_with_those_there_are():
     with pytest.raises(ValueError, match="unknown critic 'wgan'; there are: siamese, patches"):
         objective_for(DRUNet((4, 6)), SETTINGS | {"against": "wgan"})
+
+
+def test_a_part_of_what_was_taken_away_is_left():
+    restored, noisy = np.array([[100.0, 250.0]]), np.array([[120.0, 400.0]])
+    assert recorded.left(restored, noisy, 0.0).tolist() == [[100, 250]]
+    assert recorded.left(restored, noisy, 0.5).tolist() == [[110, 255]]
+
+
+def test_noise_that_is_left_is_scored_by_model_image_and_share(monkeypatch):
+    monkeypatch.setattr(recorded, "lpips", lambda made, clean: float(np.abs(made - clean).mean()))
+    image = collections.Image("one", collections.load("shipped/test")[0].pixels[:48, :48])
+    found = recorded.rows([image], ("drunet-lite",))
+    assert [row["share"] for row in found] == list(recorded.SHARES)
+    assert found[0]["psnr"] > found[-1]["psnr"] and found[0]["lpips"] != found[-1]["lpips"]

@@ -10,6 +10,7 @@ from . import (
     budgets,
     conventions,
     costs,
+    critics,
     kernels,
     langevin,
     latent,
@@ -43,7 +44,15 @@ def artefacts() -> dict[str, Artefact]:
         of_pages = (plug_and_play, super_resolution, kernels, svd_samplers, adaptation, similarity)
         found += [
             page.artefact()
-            for page in (*of_pages, stochastic_denoiser, langevin, pscgan, proposals, latent)
+            for page in (
+                *of_pages,
+                stochastic_denoiser,
+                langevin,
+                pscgan,
+                proposals,
+                latent,
+                critics,
+            )
         ]
     if budgets.compared("pixels"):
         found.append(budgets.artefact())
