@@ -1,4 +1,4 @@
-"""What a part of the noise, left in an image, does to its scores, recorded: the control of training against a critic."""
+"""A part of the noise left in images, scored and recorded: the control of learning against a critic."""
 
 import time
 from itertools import product

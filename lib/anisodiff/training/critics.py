@@ -16,7 +16,7 @@ class Siamese(nn.Module):
     E(b))^2``. 46 thousand parameters.
 
     Three strided convolutions, their mean over the image, and a linear layer, each followed by batch norm. So each
-    number has mean 0 and variance 1 over the images of a batch: all codes being one, where the loss rests, is no way.
+    number has mean 0 and variance 1 over the images of a batch, and codes cannot all become one, where the loss rests.
     """
 
     def __init__(self):
